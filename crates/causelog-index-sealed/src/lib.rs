@@ -1,0 +1,1 @@
+//! The default index of causelog: index files of sealed segments, memory for the tail.

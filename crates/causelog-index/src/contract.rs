@@ -1,0 +1,167 @@
+//! The contract between the log and whatever answers questions about it.
+
+use causelog_types::{
+    Coordinate, Depth, EventHash, EventId, Header, Hlc, Location, Position, Region, Revision, Root, StoreId,
+};
+
+use crate::IndexError;
+
+/// Answers questions about the events of a store. Implemented by the backends here and by users.
+///
+/// # Contract
+/// - The one writer calls [`Index::apply`] once a group, in order, after the group is durable and before it is
+///   published. The watermark moves last, so a group applied in part is applied again; `apply` is repeatable.
+/// - Readers ask concurrently, from other threads, *as of* the position that was published when they asked:
+///   events at or after it must not show, whatever has been applied meanwhile.
+/// - Nothing is promised to be durable: what the log does not confirm is reset and applied again from 0.
+/// - No method calls back, and none holds a lock when it returns.
+pub trait Index: Send + Sync + 'static {
+    /// Up to where the index has been applied; `None` when it is empty.
+    ///
+    /// # Errors
+    /// The backend cannot tell; the store then resets it.
+    fn watermark(&self) -> Result<Option<Watermark>, IndexError>;
+
+    /// Forgets everything.
+    ///
+    /// # Errors
+    /// The backend cannot.
+    fn reset(&self) -> Result<(), IndexError>;
+
+    /// Takes in one committed group. Events before the watermark are known already and are passed over.
+    ///
+    /// # Errors
+    /// [`IndexError::OutOfOrder`] when the group begins after the watermark; or the backend cannot.
+    fn apply(&self, group: &AppliedGroup<'_>) -> Result<(), IndexError>;
+
+    /// The last event of each of these streams, in the order asked.
+    ///
+    /// # Errors
+    /// The backend cannot.
+    fn heads(&self, streams: &[&Coordinate], as_of: Position) -> Result<Vec<Option<IndexedHead>>, IndexError>;
+
+    /// The entries of these events, in the order asked.
+    ///
+    /// # Errors
+    /// The backend cannot.
+    fn lookup(&self, ids: &[EventId], as_of: Position) -> Result<Vec<Option<IndexEntry>>, IndexError>;
+
+    /// The next entries of a region, at most `selection.limit`; fewer only when there are no more. An entry may
+    /// be a false match only if the reader would see that from the event itself; none may be missing.
+    ///
+    /// # Errors
+    /// The backend cannot.
+    fn select(&self, selection: &Selection<'_>) -> Result<Vec<IndexEntry>, IndexError>;
+
+    /// The next events caused by one, from a position on, at most `limit`; fewer only when there are no more.
+    ///
+    /// # Errors
+    /// The backend cannot.
+    fn effects(
+        &self,
+        cause: EventId,
+        from: Position,
+        limit: usize,
+        as_of: Position,
+    ) -> Result<Vec<IndexEntry>, IndexError>;
+
+    /// How many events and streams there are, library events included.
+    ///
+    /// # Errors
+    /// The backend cannot.
+    fn counts(&self, as_of: Position) -> Result<Counts, IndexError>;
+}
+
+/// Up to where an index has been applied. It is right if the log has this root before this position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Watermark {
+    /// The store.
+    pub store: StoreId,
+    /// The position of the next event to apply.
+    pub next: Position,
+    /// The root there.
+    pub root: Root,
+}
+
+/// One committed group, as an index sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct AppliedGroup<'a> {
+    /// Its events, in order, without gaps.
+    pub events: &'a [AppliedEvent<'a>],
+    /// The watermark once all of it is applied.
+    pub after: Watermark,
+}
+
+/// One event of a group, as an index sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct AppliedEvent<'a> {
+    /// What the log says of it.
+    pub header: &'a Header,
+    /// The hash of its header.
+    pub hash: EventHash,
+    /// Where its frame stands.
+    pub location: Location,
+}
+
+/// What an index says of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IndexEntry {
+    /// The event.
+    pub id: EventId,
+    /// Where it stands in the store.
+    pub position: Position,
+    /// The length of the longest chain of causes behind it.
+    pub depth: Depth,
+    /// Where its frame stands.
+    pub location: Location,
+}
+
+/// What an index says of a stream's last event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IndexedHead {
+    /// Where it stands in the store.
+    pub position: Position,
+    /// Where it stands in its stream.
+    pub revision: Revision,
+    /// When it was recorded.
+    pub hlc: Hlc,
+    /// Where its frame stands.
+    pub location: Location,
+    /// The hash of its header. Always given when it is the newest event applied to the stream, so the writer
+    /// always has it; an older head may come without, and the reader then takes it from the frame.
+    pub hash: Option<EventHash>,
+}
+
+/// A question for the next entries of a region.
+#[derive(Clone, Copy, Debug)]
+pub struct Selection<'a> {
+    /// Which events.
+    pub region: &'a Region,
+    /// Forwards: the first position to look at. Backwards: the position after the first to look at.
+    pub from: Position,
+    /// Which way.
+    pub direction: Direction,
+    /// How many entries at most; at least 1.
+    pub limit: usize,
+    /// Events at or after this position do not show.
+    pub as_of: Position,
+}
+
+/// Which way a region is read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Direction {
+    /// By rising positions.
+    #[default]
+    Forwards,
+    /// By falling positions.
+    Backwards,
+}
+
+/// How much there is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Events.
+    pub events: u64,
+    /// Streams.
+    pub streams: u64,
+}

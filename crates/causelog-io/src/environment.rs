@@ -1,0 +1,34 @@
+//! Time and randomness, apart from files, and the three together.
+
+use std::sync::Arc;
+
+use crate::Storage;
+
+/// A clock.
+pub trait Clock: Send + Sync + 'static {
+    /// Milliseconds since 1970-01-01 UTC; 0 before.
+    fn now_ms(&self) -> u64;
+
+    /// Waits.
+    fn sleep_ms(&self, ms: u64);
+}
+
+/// A source of random bytes.
+pub trait Random: Send + Sync + 'static {
+    /// Fills `buffer`.
+    ///
+    /// # Errors
+    /// The source has none to give.
+    fn fill(&self, buffer: &mut [u8]) -> std::io::Result<()>;
+}
+
+/// All that a store asks of the world.
+#[derive(Clone)]
+pub struct Environment {
+    /// The directory of the store.
+    pub storage: Arc<dyn Storage>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Random bytes.
+    pub random: Arc<dyn Random>,
+}

@@ -1,0 +1,1 @@
+//! Queries, causal graph walks and verification of a causelog store.

@@ -1,0 +1,1 @@
+//! The log of causelog: segment files, append, seal, scan, recovery and the published end.

@@ -1,0 +1,40 @@
+//! The hybrid logical clock.
+
+use std::fmt;
+
+use crate::InvalidValue;
+
+/// The recorded time of an event: a hybrid logical clock (Kulkarni et al., 2014).
+///
+/// It strictly increases from event to event over the whole store, whatever the system's clock does, over
+/// restarts too. Compared by wall time, then by counter.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Hlc {
+    /// Milliseconds since 1970-01-01 UTC, never less than those of the event before.
+    pub wall_ms: u64,
+    /// Tells apart events of one millisecond; 0 when the wall time has moved on.
+    pub counter: u32,
+}
+
+impl Hlc {
+    /// The time of the next event, when the system's clock says `now_ms`.
+    ///
+    /// # Errors
+    /// [`InvalidValue::Exhausted`] when no later time exists.
+    pub fn next(self, now_ms: u64) -> Result<Self, InvalidValue> {
+        if now_ms > self.wall_ms {
+            return Ok(Self { wall_ms: now_ms, counter: 0 });
+        }
+        if let Some(counter) = self.counter.checked_add(1) {
+            return Ok(Self { counter, ..self });
+        }
+        let wall_ms = self.wall_ms.checked_add(1).ok_or(InvalidValue::Exhausted { what: "the clock" })?;
+        Ok(Self { wall_ms, counter: 0 })
+    }
+}
+
+impl fmt::Display for Hlc {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.wall_ms, self.counter)
+    }
+}

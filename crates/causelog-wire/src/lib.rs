@@ -1,0 +1,1 @@
+//! The bytes of the causelog format: frames, commit groups, headers and index blocks.

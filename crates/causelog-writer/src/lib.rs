@@ -1,0 +1,1 @@
+//! The single writer of causelog: judges, numbers, hashes and commits groups.

@@ -1,0 +1,1 @@
+//! An embedded, sync-first, causal event store: open a path, append, read.
