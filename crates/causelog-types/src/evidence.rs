@@ -23,12 +23,15 @@ pub enum Evidence {
 }
 
 impl Evidence {
-    /// Checks the limits: at most 64 gates, 4 KiB of text in all, a bypass with both texts given.
+    /// Checks the limits: 1 to 64 gates, 4 KiB of text in all, a bypass with both texts given.
     ///
     /// # Errors
-    /// Too many gates, too much text, or a bypass without a reason or a justification.
+    /// No gate or too many, too much text, or a bypass without a reason or a justification.
     pub fn check(&self) -> Result<(), InvalidValue> {
         let bytes = match self {
+            Self::Admitted { gates } if gates.is_empty() => {
+                return Err(InvalidValue::Empty { what: "the list of gates" });
+            }
             Self::Admitted { gates } => {
                 let (count, limit) = (gates.len(), limits::EVIDENCE_GATES_MAX);
                 if count > limit {

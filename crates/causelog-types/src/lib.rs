@@ -48,7 +48,7 @@ pub use evidence::Evidence;
 pub use hash::{EventHash, PayloadHash, Root};
 pub use id::{EventId, StoreId};
 pub use kind::{Category, EventKind};
-pub use number::{ByteOffset, Depth, Location, Position, Revision, SegmentNumber};
+pub use number::{ByteOffset, Depth, Location, Position, Revision, SegmentNumber, widen};
 pub use payload::Payload;
 pub use region::{Clause, EntityMatch, Facts, KindMatch, Region};
 pub use tags::Tags;

@@ -102,3 +102,17 @@ impl fmt::Display for ByteOffset {
         fmt::Display::fmt(&self.0, f)
     }
 }
+
+/// A length as the number that stands in files. No platform has lengths of more than 64 bits.
+#[must_use]
+pub fn widen(bytes: usize) -> u64 {
+    u64::try_from(bytes).unwrap_or(u64::MAX)
+}
+
+impl ByteOffset {
+    /// The offset `bytes` further on; the greatest one stands for all beyond it.
+    #[must_use]
+    pub fn plus(self, bytes: usize) -> Self {
+        Self(self.0.saturating_add(widen(bytes)))
+    }
+}

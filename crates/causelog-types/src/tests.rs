@@ -97,6 +97,7 @@ fn causes_and_tags_have_limits() {
 fn evidence_has_limits() {
     let admitted = |gates: usize, bytes: usize| Evidence::Admitted { gates: vec!["g".repeat(bytes); gates] };
     assert!(admitted(64, 64).check().is_ok());
+    assert!(admitted(0, 1).check().is_err());
     assert!(admitted(65, 1).check().is_err());
     assert!(admitted(1, 4097).check().is_err());
     let bypass = |reason: &str, justification: &str| Evidence::Bypassed {
