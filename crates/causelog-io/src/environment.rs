@@ -1,5 +1,6 @@
 //! Time and randomness, apart from files, and the three together.
 
+use std::fmt;
 use std::sync::Arc;
 
 use crate::Storage;
@@ -31,4 +32,10 @@ pub struct Environment {
     pub clock: Arc<dyn Clock>,
     /// Random bytes.
     pub random: Arc<dyn Random>,
+}
+
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Environment").field("storage", &self.storage).finish_non_exhaustive()
+    }
 }

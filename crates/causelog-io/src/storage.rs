@@ -34,6 +34,7 @@ pub trait Storage: Send + Sync + 'static {
 }
 
 /// An open file. Closed when the last handle is dropped, which also gives up its lock.
+#[expect(clippy::len_without_is_empty, reason = "the length is asked of the system and can fail")]
 pub trait File: Send + Sync {
     /// Its length in bytes.
     fn len(&self) -> io::Result<u64>;

@@ -1,0 +1,220 @@
+//! Operations are counted, recorded, and fail when they are told to.
+
+use std::io::{self, ErrorKind};
+
+use causelog_io::{Access, Fault, LockKind, MemoryStorage, Operation, Storage, write_once_at};
+
+use crate::support::{check_files, kind_of, save, write};
+
+#[test]
+fn the_nth_operation_fails_and_does_nothing() -> io::Result<()> {
+    let storage = MemoryStorage::new();
+    storage.open("a", Access::CreateNew)?;
+    storage.fail(1, Fault::Error(ErrorKind::PermissionDenied));
+    storage.open("b", Access::CreateNew)?;
+    let failed = storage.open("c", Access::CreateNew).err().map(|error| error.to_string());
+    let message = r#"a planned fault of operation 2: Open { name: "c", access: CreateNew }"#;
+    assert_eq!(failed.as_deref(), Some(message));
+    check_files(&storage, &[("a", ""), ("b", "")]);
+    storage.open("c", Access::CreateNew)?;
+    Ok(())
+}
+
+#[test]
+fn a_write_can_be_short() -> io::Result<()> {
+    let storage = MemoryStorage::new();
+    let file = storage.open("a", Access::CreateNew)?;
+    storage.fail(0, Fault::ShortWrite(2));
+    let error = write_once_at(&*file, b"abcd", 5).err();
+    let error = error.map(|error| (error.kind(), error.to_string()));
+    assert_eq!(error, Some((ErrorKind::WriteZero, "wrote 2 of 4 bytes at 5".to_owned())));
+    check_files(&storage, &[("a", "\0\0\0\0\0ab")]);
+    assert_eq!(storage.mutations(), 2, "a short write is not continued");
+    Ok(())
+}
+
+#[test]
+fn a_fault_that_does_not_fit_is_not_passed_over() -> io::Result<()> {
+    let storage = MemoryStorage::new();
+    let file = storage.open("a", Access::CreateNew)?;
+    storage.fail(0, Fault::ShortWrite(2));
+    assert!(file.sync_data().is_err());
+    storage.fail(0, Fault::SyncFailsAndDrops);
+    assert!(file.write_at(b"abc", 0).is_err());
+    check_files(&storage, &[("a", "")]);
+    Ok(())
+}
+
+#[test]
+fn an_ordinary_sync_failure_leaves_the_changes_to_the_next_sync() -> io::Result<()> {
+    let storage = MemoryStorage::new();
+    save(&storage, "a", b"one")?;
+    write(&storage, "a", b"ONE", 0)?;
+    let file = storage.open("a", Access::ReadWrite)?;
+    storage.fail(0, Fault::Error(ErrorKind::Other));
+    assert!(file.sync_data().is_err());
+    check_files(&storage.power_cut(), &[("a", "one")]);
+    file.sync_data()?;
+    check_files(&storage.power_cut(), &[("a", "ONE")]);
+    Ok(())
+}
+
+#[test]
+fn a_sync_can_fail_and_drop_what_it_was_to_keep() -> io::Result<()> {
+    let storage = MemoryStorage::new();
+    save(&storage, "a", b"one")?;
+    let file = storage.open("a", Access::ReadWrite)?;
+    file.write_at(b"ONE", 0)?;
+    storage.fail(0, Fault::SyncFailsAndDrops);
+    assert!(file.sync_data().is_err());
+    file.write_at(b"!", 4)?;
+    file.sync_data()?;
+    check_files(&storage, &[("a", "ONE\0!")]);
+    check_files(&storage.power_cut(), &[("a", "one\0!")]);
+    let killed = storage.kill();
+    check_files(&killed, &[("a", "ONE\0!")]);
+    killed.open("a", Access::Read)?.drop_cached(1, 2)?;
+    check_files(&killed, &[("a", "One\0!")]);
+    Ok(())
+}
+
+#[test]
+fn dropping_the_cache_keeps_changes_that_a_sync_still_owes() -> io::Result<()> {
+    let storage = MemoryStorage::new();
+    save(&storage, "a", b"one")?;
+    let file = storage.open("a", Access::ReadWrite)?;
+    file.write_at(b"ONE", 0)?;
+    file.drop_cached(0, 3)?;
+    check_files(&storage, &[("a", "ONE")]);
+    storage.fail(0, Fault::SyncFailsAndDrops);
+    assert!(file.sync_data().is_err());
+    file.write_at(b"two", 1)?;
+    file.drop_cached(0, u64::MAX)?;
+    check_files(&storage, &[("a", "otwo")]);
+    Ok(())
+}
+
+#[test]
+fn a_lost_extension_is_read_as_zeros() -> io::Result<()> {
+    let storage = MemoryStorage::new();
+    save(&storage, "a", b"one")?;
+    let file = storage.open("a", Access::ReadWrite)?;
+    file.write_at(b"s more", 3)?;
+    storage.fail(0, Fault::SyncFailsAndDrops);
+    assert!(file.sync_data().is_err());
+    file.drop_cached(4, 2)?;
+    check_files(&storage, &[("a", "ones\0\0ore")]);
+    check_files(&storage.power_cut(), &[("a", "one")]);
+    Ok(())
+}
+
+#[test]
+fn a_directory_sync_can_fail_and_drop_names() -> io::Result<()> {
+    let storage = MemoryStorage::created();
+    storage.fail(0, Fault::SyncFailsAndDrops);
+    assert!(storage.sync_parent().is_err());
+    storage.sync_parent()?;
+    save(&storage, "a", b"one")?;
+    check_files(&storage.power_cut(), &[]);
+
+    let storage = MemoryStorage::new();
+    save(&storage, "a", b"one")?;
+    storage.rename("a", "b")?;
+    storage.fail(0, Fault::SyncFailsAndDrops);
+    assert!(storage.sync_dir().is_err());
+    storage.sync_dir()?;
+    check_files(&storage, &[("b", "one")]);
+    check_files(&storage.power_cut(), &[("a", "one")]);
+    storage.remove("b")?;
+    storage.sync_dir()?;
+    check_files(&storage.power_cut(), &[("a", "one")]);
+    Ok(())
+}
+
+#[test]
+fn after_a_crash_everything_fails() -> io::Result<()> {
+    let storage = MemoryStorage::new();
+    let file = storage.open("a", Access::CreateNew)?;
+    assert!(file.try_lock(LockKind::Exclusive)?);
+    storage.crash_at(1);
+    file.write_at(b"one", 0)?;
+    assert!(!storage.crashed());
+    assert!(file.sync_data().is_err());
+    assert!(storage.crashed());
+    assert!(file.len().is_err());
+    assert!(storage.list().is_err());
+    assert!(storage.sync_dir().is_err());
+    check_files(&storage.power_cut(), &[]);
+    let killed = storage.kill();
+    check_files(&killed, &[("a", "one")]);
+    assert!(!killed.crashed());
+    killed.sync_dir()?;
+    check_files(&killed.power_cut(), &[("a", "")]);
+    Ok(())
+}
+
+#[test]
+fn operations_are_told_in_order_with_the_bytes_read() -> io::Result<()> {
+    let storage = MemoryStorage::from_files(vec![("a".into(), b"one".into())]);
+    let name = || "a".to_owned();
+    let file = storage.open("a", Access::ReadWrite)?;
+    storage.clear_trace();
+    assert_eq!(storage.operations(), 1);
+    assert_eq!(file.read_at(&mut [0; 10], 1)?, 2);
+    file.write_at(b"four", 3)?;
+    file.sync_data()?;
+    storage.rename("a", "b")?;
+    storage.sync_dir()?;
+    assert!(storage.remove("a").is_err());
+    let expected = [
+        Operation::Read { name: name(), offset: 1, bytes: 2 },
+        Operation::Write { name: name(), offset: 3, bytes: 4 },
+        Operation::SyncData { name: name() },
+        Operation::Rename { from: name(), to: "b".to_owned() },
+        Operation::SyncDir,
+        Operation::Remove { name: name() },
+    ];
+    assert_eq!(storage.trace(), expected);
+    assert_eq!((storage.operations(), storage.mutations()), (7, 5));
+    Ok(())
+}
+
+#[test]
+fn a_full_disk_refuses_and_allocated_space_is_kept() -> io::Result<()> {
+    let storage = MemoryStorage::new();
+    save(&storage, "a", b"12345")?;
+    storage.set_space(20);
+    let file = storage.open("b", Access::CreateNew)?;
+    file.allocate(0, 10)?;
+    assert_eq!(kind_of(file.allocate(5, 11)), Some(ErrorKind::StorageFull));
+    assert_eq!(kind_of(file.write_at(&[1; 16], 0)), Some(ErrorKind::StorageFull));
+    assert_eq!(file.len()?, 10);
+    file.set_len(1000)?;
+    assert_eq!(kind_of(file.write_at(&[1; 6], 500)), Some(ErrorKind::StorageFull));
+    file.write_at(&[1; 5], 500)?;
+    file.write_at(&[2; 10], 0)?;
+    assert_eq!(kind_of(file.write_at(&[1], 10)), Some(ErrorKind::StorageFull));
+    file.set_len(9)?;
+    file.write_at(&[1; 6], 9)?;
+    storage.remove("a")?;
+    file.write_at(&[1; 5], 15)?;
+    assert_eq!(
+        kind_of(storage.kill().open("b", Access::ReadWrite)?.allocate(0, 21)),
+        Some(ErrorKind::StorageFull)
+    );
+    storage.set_space(u64::MAX);
+    file.allocate(0, 5000)?;
+    Ok(())
+}
+
+#[test]
+fn a_wild_offset_takes_no_memory() -> io::Result<()> {
+    let storage = MemoryStorage::new();
+    let file = storage.open("a", Access::CreateNew)?;
+    assert_eq!(kind_of(file.write_at(b"x", 1 << 40)), Some(ErrorKind::FileTooLarge));
+    assert_eq!(kind_of(file.write_at(b"x", u64::MAX)), Some(ErrorKind::FileTooLarge));
+    assert_eq!(kind_of(file.set_len(1 << 40)), Some(ErrorKind::FileTooLarge));
+    assert_eq!(kind_of(file.allocate(0, 1 << 40)), Some(ErrorKind::FileTooLarge));
+    check_files(&storage, &[("a", "")]);
+    Ok(())
+}

@@ -1,0 +1,358 @@
+//! The write side of a log: room, rotation, one write and one sync a group, the clean close.
+
+use std::sync::Arc;
+
+use causelog_io::{Access, Environment, IoError};
+use causelog_types::{ByteOffset, Hlc, SegmentNumber, StoreId, limits, widen};
+use causelog_wire::layout::SEGMENT_HEADER_BYTES;
+use causelog_wire::{CleanClose, GroupBuffer, GroupMeta, Predecessor, Salt, SegmentHeader};
+
+use crate::directory::{Directory, NamedFile};
+use crate::error::LogError;
+use crate::lock::LockFile;
+use crate::names::{CLOSED_FILE, segment_name};
+use crate::published::{LogEnd, Snapshot};
+use crate::scan::Boundary;
+use crate::segment::{Segment, SegmentList};
+
+/// The first piece of room made in advance, and the least.
+const CHUNK_BYTES_MIN: u64 = 64 * 1024;
+/// The greatest piece of room made in advance.
+const CHUNK_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// The default length at which a segment is full.
+const SEGMENT_BYTES_DEFAULT: u64 = 64 * 1024 * 1024;
+
+/// How an appender works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AppenderSettings {
+    /// The length at which a segment is full, in bytes; a longer group gets a segment of its own.
+    pub segment_bytes: u64,
+}
+
+impl Default for AppenderSettings {
+    fn default() -> Self {
+        Self { segment_bytes: SEGMENT_BYTES_DEFAULT }
+    }
+}
+
+/// A step of an append that failed.
+#[derive(Debug, thiserror::Error)]
+pub enum StepError {
+    /// Nothing had been written: the same step may be tried again.
+    #[error(transparent)]
+    Refused(LogError),
+    /// Something may have been written: nothing more may be, until the log is opened anew.
+    #[error(transparent)]
+    Fatal(LogError),
+}
+
+/// The write side of a log: a sequence of plain steps, with no thread and no queue.
+///
+/// A group is `place`d, `write`ten and `sync`ed, each step once; after an error that is [`StepError::Fatal`] no
+/// step may follow. The log's lock is held until this is dropped.
+#[derive(Debug)]
+pub struct Appender {
+    environment: Environment,
+    directory: Directory,
+    settings: AppenderSettings,
+    store: StoreId,
+    epoch: u64,
+    lock: LockFile,
+    segments: SegmentList,
+    /// The segment being written, once there has been an append.
+    current: Option<Current>,
+    /// The end of what has been written.
+    end: LogEnd,
+    /// Up to where a sync has returned.
+    synced: LogEnd,
+    /// Whether the next group can follow the last one in its segment.
+    tail_is_free: bool,
+    /// Whether the mark of a clean close stands.
+    mark_stands: bool,
+    has_appended: bool,
+    last_number: u64,
+}
+
+#[derive(Debug)]
+struct Current {
+    file: NamedFile,
+    salt: Salt,
+    /// Up to where room has been made.
+    room: u64,
+}
+
+/// Where an appender begins.
+#[derive(Debug)]
+pub(crate) struct AppenderStart {
+    pub(crate) store: StoreId,
+    pub(crate) snapshot: Snapshot,
+    pub(crate) tail_is_free: bool,
+    pub(crate) mark_stands: bool,
+    pub(crate) last_number: u64,
+    pub(crate) epoch: u64,
+    pub(crate) lock: LockFile,
+}
+
+/// Where a group will stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Placement {
+    /// The end of the log before it.
+    pub end: LogEnd,
+    /// What seeds its checksums.
+    pub salt: Salt,
+}
+
+impl Appender {
+    pub(crate) fn new(
+        environment: Environment,
+        directory: Directory,
+        settings: AppenderSettings,
+        start: AppenderStart,
+    ) -> Self {
+        let AppenderStart { store, snapshot, tail_is_free, mark_stands, last_number, epoch, lock } = start;
+        Self {
+            environment,
+            directory,
+            settings,
+            store,
+            epoch,
+            lock,
+            segments: snapshot.segments,
+            current: None,
+            end: snapshot.end,
+            synced: snapshot.end,
+            tail_is_free,
+            mark_stands,
+            has_appended: false,
+            last_number,
+        }
+    }
+
+    /// The end of what has been written.
+    #[must_use]
+    pub fn end(&self) -> LogEnd {
+        self.end
+    }
+
+    /// Which opening of the store this is.
+    #[must_use]
+    pub fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// What readers may see: the end up to which a sync has returned, with its segments.
+    #[must_use]
+    pub fn synced(&self) -> Snapshot {
+        Snapshot { end: self.synced, segments: Arc::clone(&self.segments) }
+    }
+
+    /// Makes room for a group of `bytes`: takes away the mark of a clean close, begins a new segment if need be,
+    /// allocates. Says where the group will stand.
+    ///
+    /// # Errors
+    /// [`StepError::Refused`] when there is no room or no descriptor, which may pass; else
+    /// [`StepError::Fatal`].
+    pub fn place(&mut self, bytes: usize) -> Result<Placement, StepError> {
+        assert!(bytes <= limits::GROUP_BYTES_MAX, "a group is longer than the format allows");
+        self.take_mark_away()?;
+        let needed = widen(bytes);
+        let fits = self.end.offset.0.saturating_add(needed) <= self.settings.segment_bytes
+            || self.end.offset == ByteOffset::default().plus(SEGMENT_HEADER_BYTES);
+        if self.end.segment.is_none() || !self.tail_is_free || !fits {
+            self.begin_segment(needed)?;
+        }
+        let salt = self.make_room(needed)?;
+        Ok(Placement { end: self.end, salt })
+    }
+
+    /// Writes a placed group, in one call.
+    ///
+    /// # Errors
+    /// [`StepError::Fatal`]: whether any of it is in the file is unknown.
+    pub fn write(&mut self, group: &mut GroupBuffer, hlc: Hlc) -> Result<(), StepError> {
+        let Some(current) = &self.current else { unreachable!("a group is placed before it is written") };
+        let meta = GroupMeta {
+            epoch: self.epoch,
+            base: self.end.position,
+            root_before: self.end.root,
+            synced_to: self.synced.position,
+        };
+        let position = self.end.position.checked_add(widen(group.frames().len()));
+        let Some(position) = position else { unreachable!("2^64 events were written") };
+        let root = group.root_after(self.end.root);
+        let sealed = group.seal(current.salt, self.end.offset, &meta);
+        let Ok(bytes) = sealed else { unreachable!("a group within its limits can be sealed") };
+        current.file.write_once(bytes, self.end.offset.0).map_err(fatal)?;
+        self.has_appended = true;
+        let offset = self.end.offset.plus(bytes.len());
+        self.end = LogEnd { offset, position, root, hlc, ..self.end };
+        Ok(())
+    }
+
+    /// Makes durable all that has been written.
+    ///
+    /// # Errors
+    /// [`StepError::Fatal`]: whether any of it is durable is unknown, and a second sync would not tell.
+    pub fn sync(&mut self) -> Result<(), StepError> {
+        if let Some(current) = &self.current
+            && self.synced != self.end
+        {
+            current.file.sync().map_err(fatal)?;
+        }
+        self.synced = self.end;
+        Ok(())
+    }
+
+    /// Tells readers in other processes up to where a sync has returned.
+    ///
+    /// # Errors
+    /// The system refuses; nothing is lost by that, and the next group tries again.
+    pub fn publish(&mut self) -> Result<(), IoError> {
+        self.lock.write_slot(self.store, &self.synced.slot(self.epoch))
+    }
+
+    /// Ends the log in order: syncs, gives back the room behind its end, and leaves the mark of a clean close;
+    /// not where a torn tail was found and nothing appended. The lock is given up.
+    ///
+    /// # Errors
+    /// The first step that failed. The log is then as after a crash, and the next open recovers it.
+    pub fn close(mut self) -> Result<(), LogError> {
+        if self.mark_stands && !self.has_appended {
+            return Ok(());
+        }
+        if !self.tail_is_free && !self.has_appended {
+            return Ok(());
+        }
+        self.lock.check_place()?;
+        self.sync().map_err(StepError::into_inner)?;
+        self.give_room_back()?;
+        let mark = CleanClose {
+            store: self.store,
+            position: self.end.position,
+            root: self.end.root,
+            hlc: self.end.hlc,
+            segment: self.end.segment,
+            segment_length: if self.end.segment.is_some() { self.end.offset.0 } else { 0 },
+        };
+        self.directory.publish(CLOSED_FILE, &mark.encode())?;
+        Ok(())
+    }
+
+    fn give_room_back(&mut self) -> Result<(), IoError> {
+        let Some(segment) = self.segments.last() else { return Ok(()) };
+        let length = segment.file()?.length()?;
+        if length <= self.end.offset.0 {
+            return Ok(());
+        }
+        let file = match &self.current {
+            Some(current) => current.file.clone(),
+            None => self.directory.open(&segment_name(segment.number()), Access::ReadWrite)?,
+        };
+        file.set_len(self.end.offset.0)?;
+        file.sync()
+    }
+
+    /// The mark of a clean close goes before anything is written.
+    fn take_mark_away(&mut self) -> Result<(), StepError> {
+        if self.mark_stands {
+            self.directory.remove(CLOSED_FILE).map_err(refused)?;
+            self.directory.sync().map_err(fatal)?;
+            self.mark_stands = false;
+        }
+        Ok(())
+    }
+
+    /// Makes room behind the end for `needed` bytes, in pieces that grow with the segment.
+    fn make_room(&mut self, needed: u64) -> Result<Salt, StepError> {
+        let end = self.end;
+        let current = match &mut self.current {
+            Some(current) => current,
+            None => {
+                let Some(last) = self.segments.last() else { unreachable!("a segment has been begun") };
+                let file =
+                    self.directory.open(&segment_name(last.number()), Access::ReadWrite).map_err(refused)?;
+                let room = file.length().map_err(refused)?;
+                self.current.insert(Current { file, salt: last.header().salt, room })
+            }
+        };
+        let due = end.offset.0.saturating_add(needed);
+        if due > current.room {
+            let chunk = chunk_bytes(current.room, needed, self.settings.segment_bytes);
+            current.file.allocate(current.room, chunk.max(due - current.room)).map_err(refused)?;
+            current.room = current.room.saturating_add(chunk.max(due - current.room));
+        }
+        Ok(current.salt)
+    }
+
+    /// Begins a segment. Its name appears only when its header is whole, and its predecessor durable.
+    fn begin_segment(&mut self, needed: u64) -> Result<(), StepError> {
+        self.lock.check_place().map_err(StepError::Fatal)?;
+        let number = SegmentNumber(self.last_number.saturating_add(1));
+        let name = segment_name(number);
+        let mut salt = [0; 8];
+        let drawn = self.environment.random.fill(&mut salt);
+        drawn.map_err(IoError::on("draw the salt of", self.directory.path_of(&name))).map_err(refused)?;
+        let header = SegmentHeader {
+            store: self.store,
+            number,
+            base: self.end.position,
+            base_root: self.end.root,
+            base_hlc: self.end.hlc,
+            salt: Salt(u64::from_le_bytes(salt)),
+            previous: self.end.segment.map(|number| Predecessor {
+                number,
+                length: self.end.offset.0,
+                root: self.end.root,
+            }),
+        };
+        let file = self.directory.make_temporary(&name, &header.encode()).map_err(refused)?;
+        let first = widen(SEGMENT_HEADER_BYTES);
+        let chunk = chunk_bytes(0, needed, self.settings.segment_bytes).max(needed);
+        file.allocate(first, chunk).map_err(refused)?;
+        file.sync().map_err(refused)?;
+        self.sync()?;
+        self.directory.reveal(&name).map_err(fatal)?;
+        self.finish_segment().map_err(fatal)?;
+
+        let segment = Arc::new(Segment::new(header, self.directory.clone(), None));
+        self.segments = self.segments.iter().cloned().chain([segment]).collect();
+        self.current = Some(Current { file, salt: header.salt, room: first.saturating_add(chunk) });
+        self.end = Boundary::first(&header).log_end(Some(number));
+        self.synced = self.end;
+        self.tail_is_free = true;
+        self.last_number = number.0;
+        Ok(())
+    }
+
+    /// Gives back the zeros behind the end of a segment that has a successor now; a torn tail is never cut.
+    fn finish_segment(&mut self) -> Result<(), IoError> {
+        match self.tail_is_free && self.end.segment.is_some() {
+            true => self.give_room_back(),
+            false => Ok(()),
+        }
+    }
+}
+
+impl StepError {
+    /// What happened, whatever follows from it.
+    #[must_use]
+    pub fn into_inner(self) -> LogError {
+        match self {
+            Self::Refused(error) | Self::Fatal(error) => error,
+        }
+    }
+}
+
+fn refused(error: IoError) -> StepError {
+    StepError::Refused(error.into())
+}
+
+fn fatal(error: IoError) -> StepError {
+    StepError::Fatal(error.into())
+}
+
+/// As much again as there is, within bounds, and not beyond a full segment unless one group needs it.
+fn chunk_bytes(room: u64, needed: u64, segment_bytes: u64) -> u64 {
+    let left = segment_bytes.saturating_sub(room).max(needed);
+    room.clamp(CHUNK_BYTES_MIN, CHUNK_BYTES_MAX).min(left)
+}

@@ -1,0 +1,125 @@
+//! What can be wrong with a log.
+
+use causelog_io::IoError;
+use causelog_types::{ByteOffset, Position, SegmentNumber, StoreId};
+use causelog_wire::Rule;
+
+/// A log that cannot be opened, read or written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LogError {
+    /// The system refused.
+    #[error(transparent)]
+    Io(#[from] IoError),
+    /// Another writer has the directory open.
+    #[error("{directory} is locked: another writer has it open; close it there, or open it read-only here")]
+    Locked {
+        /// The directory.
+        directory: String,
+    },
+    /// The directory is no longer the one that was opened: its lock file has been replaced or moved.
+    #[error("{directory} was moved or its lock file was replaced while it was open; open it again")]
+    Moved {
+        /// The directory.
+        directory: String,
+    },
+    /// There is no store here.
+    #[error("{directory} holds no causelog store")]
+    NotAStore {
+        /// The directory.
+        directory: String,
+    },
+    /// Bytes that cannot be right.
+    #[error(transparent)]
+    Damaged(#[from] Damage),
+}
+
+/// Bytes that cannot be right, and where.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{file}, offset {offset}: {kind}")]
+pub struct Damage {
+    /// The file, with its path as far as known.
+    pub file: String,
+    /// Where, from its beginning.
+    pub offset: ByteOffset,
+    /// What is wrong.
+    pub kind: DamageKind,
+}
+
+/// What is wrong with bytes of a log.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DamageKind {
+    /// A rule of the format is broken.
+    #[error("{0}")]
+    Rule(Rule),
+    /// The file ends in the middle of something.
+    #[error("the file ends before the {need} bytes that stand here do")]
+    Incomplete {
+        /// How many bytes were needed from there on.
+        need: u64,
+    },
+    /// The store has segments but no `store` file.
+    #[error("the store file is missing; restore it from a backup, or salvage the store")]
+    IdentityMissing,
+    /// A segment that others refer to is not there.
+    #[error("segment {0} is missing; restore it from a backup, or salvage the store")]
+    SegmentMissing(SegmentNumber),
+    /// A segment of another store.
+    #[error("the segment belongs to another store ({0})")]
+    SegmentForeign(StoreId),
+    /// A segment under another's name: renamed or duplicated.
+    #[error("the segment is number {0} by its own header; it was renamed or duplicated")]
+    SegmentMisnamed(SegmentNumber),
+    /// A segment that does not follow the one before it.
+    #[error("the segment does not follow the one before it; one of the two is an older copy or was replaced")]
+    SegmentOutOfOrder,
+    /// A segment shorter than its successor says it is.
+    #[error("the segment is {length} bytes long, but its successor says {recorded}")]
+    SegmentShort {
+        /// Its length.
+        length: u64,
+        /// The length that its successor recorded.
+        recorded: u64,
+    },
+    /// A group or an event that stands at another position than it must.
+    #[error("position {expected} is due here, but {found} is given")]
+    OutOfOrder {
+        /// The position due.
+        expected: Position,
+        /// The position given.
+        found: Position,
+    },
+    /// The running hash does not fit.
+    #[error("the running hash at position {0} does not fit: events were changed, left out or added")]
+    RootBroken(Position),
+    /// An atomic batch that does not end where it must.
+    #[error("an atomic batch is broken at position {0}")]
+    BatchBroken(Position),
+    /// The published end lies beyond the log.
+    #[error(
+        "the log ends at position {found}, but {published} had been published: its end was cut off or replaced"
+    )]
+    CutOff {
+        /// The log's end.
+        found: Position,
+        /// The published end.
+        published: Position,
+    },
+    /// The log differs from what a clean close recorded.
+    #[error("the store was closed cleanly at position {closed}, but its log ends at {found} or otherwise")]
+    ChangedAfterClose {
+        /// The end at the clean close.
+        closed: Position,
+        /// The log's end.
+        found: Position,
+    },
+}
+
+impl Damage {
+    /// Whether the bytes may be right, but for a newer release.
+    #[must_use]
+    pub fn is_unsupported(&self) -> bool {
+        matches!(self.kind, DamageKind::Rule(rule) if rule.is_unsupported())
+    }
+}

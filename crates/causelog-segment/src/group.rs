@@ -1,0 +1,136 @@
+//! One commit group read back: its frames decoded, numbered and hashed, or the damage that forbids it.
+
+use causelog_types::{ByteOffset, EventHash, Header, Hlc, Location, Position, Root, SegmentNumber, widen};
+use causelog_wire::layout::GROUP_HEADER_BYTES;
+use causelog_wire::{Decoded, Flaw, GroupHeader, GroupKind, Rule, Salt, decode_frame, hash};
+
+use crate::error::DamageKind;
+
+/// A whole commit group as it stands in the log.
+#[derive(Clone, Debug)]
+pub struct Group {
+    /// What stands before its frames.
+    pub header: GroupHeader,
+    /// Its events, in order.
+    pub events: Vec<StoredEvent>,
+}
+
+/// An event of a group.
+#[derive(Clone, Debug)]
+pub struct StoredEvent {
+    /// What the log says of it.
+    pub header: Header,
+    /// The hash of its header.
+    pub hash: EventHash,
+    /// Where its frame stands.
+    pub location: Location,
+    /// Whether its payload is the one that its header vouches for; `None` when nobody asked.
+    pub payload_is_right: Option<bool>,
+}
+
+/// Whether the payloads of a group are hashed and compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Payloads {
+    Trusted,
+    Hashed,
+}
+
+/// Where a group stands, and what must come before it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct GroupPlace {
+    pub(crate) segment: SegmentNumber,
+    pub(crate) salt: Salt,
+    pub(crate) offset: ByteOffset,
+    pub(crate) position: Position,
+    pub(crate) root: Root,
+}
+
+/// What is wrong, and where.
+pub(crate) type Wrong = (ByteOffset, DamageKind);
+
+impl Group {
+    /// The recorded time of its last event.
+    #[must_use]
+    pub fn hlc(&self) -> Option<Hlc> {
+        self.events.last().map(|event| event.header.dag.hlc)
+    }
+
+    /// Reads the frames behind a group's header. `bytes` is the whole group.
+    pub(crate) fn read(
+        header: GroupHeader,
+        bytes: &[u8],
+        place: GroupPlace,
+        payloads: Payloads,
+    ) -> Result<Self, Wrong> {
+        let at = place.offset;
+        if header.base != place.position {
+            let kind = DamageKind::OutOfOrder { expected: place.position, found: header.base };
+            return Err((at, kind));
+        }
+        if header.root_before != place.root {
+            return Err((at, DamageKind::RootBroken(place.position)));
+        }
+        if header.kind != GroupKind::Events {
+            return Err((at, DamageKind::Rule(Rule::Unsupported("gap group"))));
+        }
+        let events = read_frames(header, bytes, place, payloads)?;
+        let root = events.iter().fold(place.root, |root, event| hash::next_root(root, event.hash));
+        if root != header.root_after {
+            return Err((at, DamageKind::RootBroken(header.next())));
+        }
+        check_batches(&events)?;
+        Ok(Self { header, events })
+    }
+}
+
+fn read_frames(
+    header: GroupHeader,
+    bytes: &[u8],
+    place: GroupPlace,
+    payloads: Payloads,
+) -> Result<Vec<StoredEvent>, Wrong> {
+    let mut events = Vec::new();
+    let mut at = GROUP_HEADER_BYTES;
+    while at < bytes.len() {
+        let offset = place.offset.plus(at);
+        let frame = match decode_frame(&bytes[at..], place.salt, offset) {
+            Decoded::Whole(frame) => frame,
+            Decoded::Incomplete { need } => {
+                return Err((offset, DamageKind::Incomplete { need: widen(need) }));
+            }
+            Decoded::Corrupt(Flaw { rule, offset }) => return Err((offset, DamageKind::Rule(rule))),
+        };
+        let expected = Position(header.base.0.saturating_add(widen(events.len())));
+        if frame.header.position != expected {
+            return Err((offset, DamageKind::OutOfOrder { expected, found: frame.header.position }));
+        }
+        let frame_bytes = u32::try_from(frame.bytes).unwrap_or(u32::MAX);
+        at += frame.bytes;
+        events.push(StoredEvent {
+            hash: frame.hash(),
+            payload_is_right: (payloads == Payloads::Hashed).then(|| frame.payload_is_right()),
+            location: Location { segment: place.segment, offset, bytes: frame_bytes },
+            header: frame.header,
+        });
+    }
+    match widen(events.len()) == header.count {
+        true => Ok(events),
+        false => Err((place.offset, DamageKind::Rule(Rule::Range("count")))),
+    }
+}
+
+/// Each event of a batch says how many still follow: the numbers count down to 0 within the group.
+fn check_batches(events: &[StoredEvent]) -> Result<(), Wrong> {
+    let mut due: Option<u32> = None;
+    for event in events {
+        let remaining = event.header.batch_remaining;
+        if due.is_some_and(|due| due != remaining) {
+            return Err((event.location.offset, DamageKind::BatchBroken(event.header.position)));
+        }
+        due = remaining.checked_sub(1);
+    }
+    match (due, events.last()) {
+        (Some(_), Some(last)) => Err((last.location.offset, DamageKind::BatchBroken(last.header.position))),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,214 @@
+//! A walk over everything, for verification: it goes on behind damage, and reports all of it.
+
+use std::sync::Arc;
+
+use causelog_io::Storage;
+use causelog_types::{ByteOffset, Position, StoreHead, widen};
+use causelog_wire::layout::SEGMENT_HEADER_BYTES;
+use causelog_wire::{Slot, hash};
+
+use crate::directory::Directory;
+use crate::error::{Damage, DamageKind, LogError};
+use crate::group::{Group, Payloads};
+use crate::lock::LockFile;
+use crate::open::{check_mark, check_slot};
+use crate::report::TornTail;
+use crate::scan::{Boundary, Scan, Step};
+use crate::segment::{Segment, sealed_end};
+use crate::survey::Survey;
+use crate::tail::{Judgement, Tail, judge};
+
+/// What a walk shows on its way.
+#[derive(Debug)]
+pub enum Visit<'a> {
+    /// A whole group of a segment, in order.
+    Group(&'a Group, &'a Segment),
+    /// Something is missing or damaged here: what follows need not join on to what came before.
+    Break,
+}
+
+/// What a walk has covered and found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inspection {
+    /// The end of the last whole group.
+    pub head: StoreHead,
+    /// Segments whose headers are right.
+    pub segments: usize,
+    /// Whole groups.
+    pub groups: u64,
+    /// Bytes of segments that were read and are right, headers included.
+    pub bytes: u64,
+    /// Bytes behind the valid end of segments that have a successor: dead, and no finding.
+    pub dead_bytes: u64,
+    /// Bytes at the end that nothing shows to have been synced: no finding.
+    pub torn_tail: Option<TornTail>,
+    /// Whether another process is writing the store: then only what it has published was looked at.
+    pub in_use: bool,
+    /// All damage, in the order found.
+    pub findings: Vec<Damage>,
+}
+
+/// Walks over every segment and every group of a store, without changing anything.
+///
+/// # Errors
+/// The system refuses, or there is no store. Damage is no error here, but a finding.
+pub fn inspect(storage: Arc<dyn Storage>, visit: &mut dyn FnMut(Visit<'_>)) -> Result<Inspection, LogError> {
+    let directory = Directory::new(storage);
+    let mut lock = LockFile::shared(&directory)?;
+    let mut survey = Survey::take(&directory)?;
+    if survey.is_empty() {
+        return Err(LogError::NotAStore { directory: directory.path() });
+    }
+    let identity = survey.identity.map(|identity| identity.store);
+    let store = identity.or_else(|| survey.segments.first().map(|segment| segment.header().store));
+    let slot = match store {
+        Some(store) => lock.newest_slot(store)?,
+        None => None,
+    };
+    let in_use = lock.writer_lives();
+    if let (true, Some(slot)) = (in_use, slot) {
+        survey.segments.retain(|segment| Some(segment.number()) <= slot.segment);
+    }
+    let first = store.map(hash::first_root);
+    let mut walk = Walk {
+        survey: &survey,
+        slot,
+        in_use,
+        visit,
+        end: None,
+        watched: None,
+        result: Inspection {
+            head: StoreHead { position: Position(0), root: first.unwrap_or(causelog_types::Root([0; 32])) },
+            segments: survey.segments.len(),
+            groups: 0,
+            bytes: 0,
+            dead_bytes: 0,
+            torn_tail: None,
+            in_use,
+            findings: survey.findings.clone(),
+        },
+    };
+    for i in 0..survey.segments.len() {
+        walk.segment(i)?;
+    }
+    walk.judge_end(&directory);
+    Ok(walk.result)
+}
+
+struct Walk<'a> {
+    survey: &'a Survey,
+    slot: Option<Slot>,
+    in_use: bool,
+    visit: &'a mut dyn FnMut(Visit<'_>),
+    /// Where the last segment's last whole group ends.
+    end: Option<Boundary>,
+    /// The root at the published position, if it was passed.
+    watched: Option<causelog_types::Root>,
+    result: Inspection,
+}
+
+impl Walk<'_> {
+    fn segment(&mut self, i: usize) -> Result<(), LogError> {
+        let segment = &self.survey.segments[i];
+        let first = Boundary::first(segment.header());
+        if self.end.map_or(first.position != Position(0), |end| end.position != first.position) {
+            (self.visit)(Visit::Break);
+        }
+        let sealed = sealed_end(&self.survey.segments, i);
+        let limit = match (sealed, self.slot) {
+            (Some(end), _) => end.length,
+            (None, Some(slot)) if self.in_use => slot.offset.0,
+            (None, _) => u64::MAX,
+        };
+        let mut scan = Scan::new(segment, first, limit, Payloads::Hashed)?;
+        let length = scan.window().file().length()?;
+        if let Some(end) = sealed {
+            self.result.dead_bytes += length.saturating_sub(end.length);
+        }
+        self.result.bytes += widen(SEGMENT_HEADER_BYTES);
+        self.watch(first);
+        loop {
+            match scan.next()? {
+                Step::Group(group) => self.group(&group, segment, scan.at()),
+                Step::Limit => break,
+                Step::Stop(offset, kind) => {
+                    if !self.stopped(&mut scan, segment, sealed.is_some(), offset, kind)? {
+                        break;
+                    }
+                }
+            }
+        }
+        self.end = Some(scan.at());
+        if let Some(end) = sealed
+            && (scan.at().position != end.position || scan.at().root != end.root)
+            && !self.result.findings.iter().any(|found| found.file == segment.path())
+        {
+            let kind = DamageKind::RootBroken(end.position);
+            self.find(segment, scan.at().offset, kind);
+        }
+        Ok(())
+    }
+
+    fn group(&mut self, group: &Group, segment: &Segment, after: Boundary) {
+        self.result.groups += 1;
+        self.result.bytes += group.header.total_bytes();
+        self.result.head = StoreHead { position: after.position, root: after.root };
+        self.watch(after);
+        (self.visit)(Visit::Group(group, segment));
+    }
+
+    /// No whole group stands here: reports why, and goes on behind it if there is anything. Whether there is.
+    fn stopped(
+        &mut self,
+        scan: &mut Scan,
+        segment: &Segment,
+        is_sealed: bool,
+        offset: ByteOffset,
+        kind: DamageKind,
+    ) -> Result<bool, LogError> {
+        let at = scan.at();
+        if is_sealed || self.in_use {
+            self.find(segment, offset, kind);
+        } else {
+            match judge(scan, offset, kind, self.survey.closed.as_ref())? {
+                Judgement::Zeros => return Ok(false),
+                Judgement::Torn => {
+                    let bytes = scan.window().file().length()?.saturating_sub(at.offset.0);
+                    self.result.torn_tail = Some(TornTail { file: segment.path(), offset: at.offset, bytes });
+                    return Ok(false);
+                }
+                Judgement::Damaged(offset, kind) => self.find(segment, offset, kind),
+            }
+        }
+        (self.visit)(Visit::Break);
+        let behind = ByteOffset(at.offset.0.saturating_add(1));
+        let Some((offset, header)) = scan.search(behind)? else { return Ok(false) };
+        scan.resume(Boundary { offset, position: header.base, root: header.root_before, hlc: at.hlc });
+        Ok(true)
+    }
+
+    fn watch(&mut self, at: Boundary) {
+        if self.slot.is_some_and(|slot| slot.position == at.position) {
+            self.watched = Some(at.root);
+        }
+    }
+
+    /// Whether the end is what the mark of a clean close and the published end say.
+    fn judge_end(&mut self, directory: &Directory) {
+        let Some(identity) = self.survey.identity else { return };
+        if !self.result.findings.is_empty() {
+            return;
+        }
+        let number = self.survey.segments.last().map(|segment| segment.number());
+        let end = self.end.unwrap_or_else(|| Tail::empty(identity.store).end).log_end(number);
+        self.result.head = end.head();
+        let closed = self.survey.closed.as_ref().filter(|_| !self.in_use);
+        let mark = check_mark(directory, closed, &end).map(|_| ());
+        let slot = check_slot(directory, self.survey, self.slot, &end, self.watched);
+        self.result.findings.extend(mark.err().into_iter().chain(slot.err()));
+    }
+
+    fn find(&mut self, segment: &Segment, offset: ByteOffset, kind: DamageKind) {
+        self.result.findings.push(Damage { file: segment.path(), offset, kind });
+    }
+}

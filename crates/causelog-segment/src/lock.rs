@@ -1,0 +1,112 @@
+//! The directory's lock, and the slots of the published end that its file holds.
+
+use causelog_io::{Access, Clock, IoError, LockKind};
+use causelog_types::{ByteOffset, StoreId};
+use causelog_wire::layout::{SLOT_BYTES, SLOT_OFFSETS};
+use causelog_wire::{Decoded, Slot};
+
+use crate::directory::{Directory, NamedFile};
+use crate::error::LogError;
+use crate::names::LOCK_FILE;
+
+/// How long a writer waits for readers that are looking at the end of the log.
+const READERS_WAIT_MS: u64 = 2_000;
+const RETRY_MS: u64 = 5;
+
+/// The lock file, open; its lock is given up when this is dropped.
+#[derive(Debug)]
+pub(crate) struct LockFile {
+    file: NamedFile,
+    directory: Directory,
+    /// Which slot is written next.
+    turn: usize,
+}
+
+/// What a reader gets that asks for the lock.
+#[derive(Debug)]
+pub(crate) enum SharedLock {
+    /// There is no lock file: nobody writes.
+    Absent,
+    /// Nobody writes while this is held.
+    Granted(LockFile),
+    /// A writer lives. The slots can be read.
+    WriterLives(LockFile),
+}
+
+impl SharedLock {
+    pub(crate) fn writer_lives(&self) -> bool {
+        matches!(self, Self::WriterLives(_))
+    }
+
+    pub(crate) fn newest_slot(&mut self, store: StoreId) -> Result<Option<Slot>, IoError> {
+        match self {
+            Self::Absent => Ok(None),
+            Self::Granted(lock) | Self::WriterLives(lock) => lock.newest_slot(store),
+        }
+    }
+}
+
+impl LockFile {
+    /// Takes the writer's lock.
+    pub(crate) fn exclusive(directory: &Directory, clock: &dyn Clock) -> Result<Self, LogError> {
+        let locked = || LogError::Locked { directory: directory.path() };
+        let mut waited_ms = 0;
+        loop {
+            let file = directory.open(LOCK_FILE, Access::OpenOrCreate)?;
+            if file.try_lock(LockKind::Exclusive)? {
+                let lock = Self { file, directory: directory.clone(), turn: 0 };
+                lock.check_place()?;
+                return Ok(lock);
+            }
+            // Whoever holds it alone is a writer; whoever shares it is a reader, and soon done.
+            if !file.try_lock(LockKind::Shared)? || waited_ms >= READERS_WAIT_MS {
+                return Err(locked());
+            }
+            file.unlock()?;
+            clock.sleep_ms(RETRY_MS);
+            waited_ms += RETRY_MS;
+        }
+    }
+
+    /// Takes the lock together with other readers, without waiting.
+    pub(crate) fn shared(directory: &Directory) -> Result<SharedLock, IoError> {
+        let Some(file) = directory.open_if_there(LOCK_FILE)? else { return Ok(SharedLock::Absent) };
+        let granted = file.try_lock(LockKind::Shared)?;
+        let lock = Self { file, directory: directory.clone(), turn: 0 };
+        Ok(if granted { SharedLock::Granted(lock) } else { SharedLock::WriterLives(lock) })
+    }
+
+    /// Whether the lock file is still the one at its path.
+    pub(crate) fn check_place(&self) -> Result<(), LogError> {
+        let there = self.directory.id_of(LOCK_FILE);
+        match there.is_ok_and(|there| self.file.id().is_ok_and(|held| held == there)) {
+            true => Ok(()),
+            false => Err(LogError::Moved { directory: self.directory.path() }),
+        }
+    }
+
+    /// The newest valid slot; the next one is written over the other.
+    pub(crate) fn newest_slot(&mut self, store: StoreId) -> Result<Option<Slot>, IoError> {
+        let mut newest: Option<Slot> = None;
+        for (i, offset) in SLOT_OFFSETS.into_iter().enumerate() {
+            let mut bytes = [0; SLOT_BYTES];
+            let read = self.file.read(&mut bytes, offset)?;
+            if let Decoded::Whole(slot) = Slot::decode(&bytes[..read], store, ByteOffset(offset)) {
+                let age = |slot: &Slot| (slot.position, slot.epoch);
+                if newest.as_ref().is_none_or(|newest| age(&slot) >= age(newest)) {
+                    newest = Some(slot);
+                    self.turn = i + 1;
+                }
+            }
+        }
+        Ok(newest)
+    }
+
+    /// Writes the published end, in turn into one slot and the other. Not synced: it says what is durable.
+    pub(crate) fn write_slot(&mut self, store: StoreId, slot: &Slot) -> Result<(), IoError> {
+        let offset = SLOT_OFFSETS[self.turn % SLOT_OFFSETS.len()];
+        self.file.write_once(&slot.encode(store, ByteOffset(offset)), offset)?;
+        self.turn += 1;
+        Ok(())
+    }
+}

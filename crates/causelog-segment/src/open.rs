@@ -1,0 +1,301 @@
+//! Opening a log, by its writer or read-only: lock, survey, tail, judgement.
+
+use std::sync::Arc;
+
+use causelog_io::{Environment, IoError};
+use causelog_types::{ByteOffset, Hlc, Position, Root, SegmentNumber, StoreId};
+use causelog_wire::{CleanClose, Slot, StoreIdentity, hash};
+
+use crate::append::{Appender, AppenderSettings, AppenderStart};
+use crate::directory::Directory;
+use crate::error::{Damage, DamageKind, LogError};
+use crate::lock::LockFile;
+use crate::log::Log;
+use crate::names::{CLOSED_FILE, LOCK_FILE, STORE_FILE};
+use crate::published::{LogEnd, Snapshot};
+use crate::report::{Left, OpenReport, TornTail};
+use crate::scan::Boundary;
+use crate::segment::{Segment, sealed_end};
+use crate::survey::Survey;
+use crate::tail::{Behind, Tail, read_tail};
+
+/// How often a reader looks again when the writer has moved on to a new segment meanwhile.
+const LOOKS_MAX: usize = 8;
+
+/// Opens a log to append to it, making the store if there is none.
+///
+/// Takes the lock, reads the end of the log, makes durable what it adopts, and publishes the recovered end. It
+/// creates no file but `lock`, and `store` in a new store; it deletes and rewrites nothing.
+///
+/// # Errors
+/// [`LogError::Locked`] when another writer has it open; [`LogError::Damaged`] when something that had been
+/// durable is not as it was; or the system refuses.
+pub fn open_writer(
+    environment: &Environment,
+    settings: AppenderSettings,
+) -> Result<(Log, Snapshot, Appender, OpenReport), LogError> {
+    let directory = Directory::new(Arc::clone(&environment.storage));
+    let mut lock = LockFile::exclusive(&directory, &*environment.clock)?;
+    let mut survey = Survey::take(&directory)?;
+    let is_new = survey.is_empty();
+    if is_new {
+        survey.identity = Some(create_store(environment, &directory)?);
+    }
+    let identity = checked_identity(&directory, &mut survey)?;
+    let slot = lock.newest_slot(identity.store)?;
+    let found = recover(&directory, &survey, identity, slot)?;
+    directory.sync()?;
+
+    let mut report = found.report(&survey)?;
+    if is_new {
+        report.left = Left::New;
+    }
+    let epoch = found.epoch.max(slot.map_or(0, |slot| slot.epoch)).saturating_add(1);
+    report.epoch = epoch;
+    lock.write_slot(identity.store, &found.end.slot(epoch))?;
+
+    let snapshot = Snapshot { end: found.end, segments: survey.segments.into() };
+    let start = AppenderStart {
+        store: identity.store,
+        snapshot: snapshot.clone(),
+        tail_is_free: found.behind == Behind::Zeros,
+        mark_stands: survey.closed.is_some(),
+        last_number: survey.last_number,
+        epoch,
+        lock,
+    };
+    let appender = Appender::new(environment.clone(), directory.clone(), settings, start);
+    Ok((Log::new(directory, identity), snapshot, appender, report))
+}
+
+/// Opens a log read-only. It creates and changes no file.
+///
+/// While a writer lives, only what it has published is served; otherwise what is adopted is made durable first.
+///
+/// # Errors
+/// [`LogError::NotAStore`], [`LogError::Damaged`], or the system refuses.
+pub fn open_reader(environment: &Environment) -> Result<(Log, Snapshot, OpenReport), LogError> {
+    let directory = Directory::new(Arc::clone(&environment.storage));
+    let mut lock = LockFile::shared(&directory)?;
+    for _ in 0..LOOKS_MAX {
+        let mut survey = Survey::take(&directory)?;
+        if survey.is_empty() {
+            return Err(LogError::NotAStore { directory: directory.path() });
+        }
+        let identity = checked_identity(&directory, &mut survey)?;
+        let slot = lock.newest_slot(identity.store)?;
+        let found = if lock.writer_lives() {
+            let last = survey.segments.last().map(|last| last.number());
+            if slot.is_some_and(|slot| slot.segment > last) {
+                continue;
+            }
+            beside_a_writer(&directory, &mut survey, identity, slot)?
+        } else {
+            let found = recover(&directory, &survey, identity, slot)?;
+            directory.sync()?;
+            found
+        };
+        let mut report = found.report(&survey)?;
+        report.epoch = found.epoch.max(slot.map_or(0, |slot| slot.epoch));
+        let snapshot = Snapshot { end: found.end, segments: survey.segments.into() };
+        return Ok((Log::new(directory, identity), snapshot, report));
+    }
+    Err(LogError::Locked { directory: directory.path() })
+}
+
+fn create_store(environment: &Environment, directory: &Directory) -> Result<StoreIdentity, LogError> {
+    let mut id = [0; 16];
+    environment.random.fill(&mut id).map_err(IoError::on("draw the id of", directory.path()))?;
+    let store = StoreId::from_u128(u128::from_be_bytes(id));
+    let identity = StoreIdentity { store, created_ms: environment.clock.now_ms() };
+    directory.publish(STORE_FILE, &identity.encode())?;
+    directory.sync_parent()?;
+    Ok(identity)
+}
+
+/// Strict: the first finding is the answer.
+fn checked_identity(directory: &Directory, survey: &mut Survey) -> Result<StoreIdentity, LogError> {
+    if !survey.findings.is_empty() {
+        return Err(survey.findings.swap_remove(0).into());
+    }
+    survey.identity.ok_or_else(|| {
+        let file = directory.path_of(STORE_FILE);
+        Damage { file, offset: ByteOffset(0), kind: DamageKind::IdentityMissing }.into()
+    })
+}
+
+/// What a look at the end of the log has found.
+pub(crate) struct Found {
+    pub(crate) end: LogEnd,
+    pub(crate) behind: Behind,
+    pub(crate) epoch: u64,
+    left: Left,
+}
+
+/// Reads the end of a log that nobody writes, makes durable what it adopts, and judges it.
+fn recover(
+    directory: &Directory,
+    survey: &Survey,
+    identity: StoreIdentity,
+    slot: Option<Slot>,
+) -> Result<Found, LogError> {
+    let closed = survey.closed.as_ref();
+    let (tail, segment) = match survey.segments.last() {
+        None => (Tail::empty(identity.store), None),
+        Some(segment) => (adopt(segment, closed, slot)?, Some(segment)),
+    };
+    if let Some(damage) = tail.damage {
+        return Err(damage.into());
+    }
+    let end = tail.end.log_end(segment.map(|segment| segment.number()));
+    let left = check_mark(directory, closed, &end)?;
+    check_slot(directory, survey, slot, &end, tail.watched)?;
+    Ok(Found { end, behind: tail.behind, epoch: tail.epoch, left })
+}
+
+/// Reads the last segment; what nothing shows to have been synced is synced, dropped from memory and read again.
+fn adopt(segment: &Arc<Segment>, closed: Option<&CleanClose>, slot: Option<Slot>) -> Result<Tail, IoError> {
+    let file = segment.file()?;
+    let watch = slot.map(|slot| slot.position);
+    let first = read_tail(segment, Boundary::first(segment.header()), u64::MAX, closed, watch)?;
+    let was_closed = closed.is_some_and(|closed| {
+        closed.position == first.end.position && closed.segment_length == first.end.offset.0
+    });
+    if was_closed || first.damage.is_some() {
+        return Ok(first);
+    }
+    file.sync()?;
+    let from = first.confirmed.offset.0;
+    file.drop_cached(from, file.length()?.saturating_sub(from))?;
+    let again = read_tail(segment, first.confirmed, u64::MAX, closed, watch)?;
+    let epoch = first.epoch.max(again.epoch);
+    Ok(Tail { epoch, watched: first.watched.or(again.watched), ..again })
+}
+
+/// Whether the end is the one that a clean close recorded.
+pub(crate) fn check_mark(
+    directory: &Directory,
+    closed: Option<&CleanClose>,
+    end: &LogEnd,
+) -> Result<Left, Damage> {
+    let Some(closed) = closed else { return Ok(Left::Unclosed) };
+    if closed.position < end.position {
+        return Ok(Left::StaleMark);
+    }
+    let same = closed.position == end.position
+        && closed.root == end.root
+        && closed.segment == end.segment
+        && (closed.segment.is_none() || closed.segment_length == end.offset.0);
+    match same {
+        true => Ok(Left::Closed),
+        false => Err(Damage {
+            file: directory.path_of(CLOSED_FILE),
+            offset: ByteOffset(0),
+            kind: DamageKind::ChangedAfterClose { closed: closed.position, found: end.position },
+        }),
+    }
+}
+
+/// Whether the log still holds what had been published.
+pub(crate) fn check_slot(
+    directory: &Directory,
+    survey: &Survey,
+    slot: Option<Slot>,
+    end: &LogEnd,
+    watched: Option<Root>,
+) -> Result<(), Damage> {
+    let Some(slot) = slot else { return Ok(()) };
+    let at_base = || {
+        let header = survey.segments.iter().map(|segment| segment.header());
+        header.filter(|header| header.base == slot.position).map(|header| header.base_root).next()
+    };
+    let root = if slot.position == end.position { Some(end.root) } else { watched.or_else(at_base) };
+    let cut = slot.position > end.position || root.is_some_and(|root| root != slot.root);
+    match cut {
+        false => Ok(()),
+        true => Err(Damage {
+            file: directory.path_of(LOCK_FILE),
+            offset: ByteOffset(0),
+            kind: DamageKind::CutOff { found: end.position, published: slot.position },
+        }),
+    }
+}
+
+/// Reads the end that a living writer has published. Nothing beyond it is looked at.
+fn beside_a_writer(
+    directory: &Directory,
+    survey: &mut Survey,
+    identity: StoreIdentity,
+    slot: Option<Slot>,
+) -> Result<Found, LogError> {
+    if let Some(slot) = slot {
+        survey.segments.retain(|segment| Some(segment.number()) <= slot.segment);
+    }
+    let (tail, number) = match survey.segments.last() {
+        None => (Tail::empty(identity.store), None),
+        Some(segment) => {
+            let limit = slot.map_or(u64::MAX, |slot| slot.offset.0);
+            let tail = read_tail(segment, Boundary::first(segment.header()), limit, None, None)?;
+            (tail, Some(segment.number()))
+        }
+    };
+    // Without a slot the writer is still opening: only what a later group shows to have been synced counts.
+    let end = if slot.is_some() { tail.end } else { tail.confirmed }.log_end(number);
+    check_slot(directory, survey, slot, &end, None)?;
+    Ok(Found { end, behind: Behind::Zeros, epoch: tail.epoch, left: Left::InUse })
+}
+
+impl Found {
+    fn report(&self, survey: &Survey) -> Result<OpenReport, IoError> {
+        let (mut bytes, mut dead_bytes, mut torn_tail) = (0, 0, None);
+        for (i, segment) in survey.segments.iter().enumerate() {
+            let length = segment.file()?.length()?;
+            bytes += length;
+            match sealed_end(&survey.segments, i) {
+                Some(end) => dead_bytes += length.saturating_sub(end.length),
+                None if self.behind == Behind::Torn => {
+                    let offset = self.end.offset;
+                    let bytes = length.saturating_sub(offset.0);
+                    torn_tail = Some(TornTail { file: segment.path(), offset, bytes });
+                }
+                None => {}
+            }
+        }
+        Ok(OpenReport {
+            head: self.end.head(),
+            left: self.left,
+            segments: survey.segments.len(),
+            bytes,
+            torn_tail,
+            dead_bytes,
+            unknown_names: survey.unknown.clone(),
+            temporary_names: survey.temporary.clone(),
+            epoch: self.epoch,
+        })
+    }
+}
+
+impl Tail {
+    /// The end of a store without segments.
+    pub(crate) fn empty(store: StoreId) -> Self {
+        let end = Boundary {
+            offset: ByteOffset(0),
+            position: Position(0),
+            root: hash::first_root(store),
+            hlc: Hlc::default(),
+        };
+        Self { end, behind: Behind::Zeros, damage: None, epoch: 0, confirmed: end, watched: None }
+    }
+}
+
+impl Boundary {
+    pub(crate) fn log_end(self, segment: Option<SegmentNumber>) -> LogEnd {
+        LogEnd { segment, offset: self.offset, position: self.position, root: self.root, hlc: self.hlc }
+    }
+}
+
+impl LogEnd {
+    pub(crate) fn slot(&self, epoch: u64) -> Slot {
+        Slot { epoch, segment: self.segment, offset: self.offset, position: self.position, root: self.root }
+    }
+}

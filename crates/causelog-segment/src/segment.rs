@@ -1,0 +1,74 @@
+//! One segment file: its header, and a handle that is opened when first needed.
+
+use std::sync::Arc;
+
+use causelog_io::{Access, IoError};
+use causelog_types::{Position, Root, SegmentNumber};
+use causelog_wire::SegmentHeader;
+use parking_lot::Mutex;
+
+use crate::directory::{Directory, NamedFile};
+use crate::names::segment_name;
+
+/// A segment of the log.
+#[derive(Debug)]
+pub struct Segment {
+    header: SegmentHeader,
+    directory: Directory,
+    handle: Mutex<Option<NamedFile>>,
+}
+
+/// The segments of a log, in order.
+pub type SegmentList = Arc<[Arc<Segment>]>;
+
+impl Segment {
+    pub(crate) fn new(header: SegmentHeader, directory: Directory, handle: Option<NamedFile>) -> Self {
+        Self { header, directory, handle: Mutex::new(handle) }
+    }
+
+    /// What its file begins with.
+    #[must_use]
+    pub fn header(&self) -> &SegmentHeader {
+        &self.header
+    }
+
+    /// Its number.
+    #[must_use]
+    pub fn number(&self) -> SegmentNumber {
+        self.header.number
+    }
+
+    /// Where its file is.
+    #[must_use]
+    pub fn path(&self) -> String {
+        self.directory.path_of(&segment_name(self.header.number))
+    }
+
+    /// Its file. The lock is held only to look and to keep: never while a file is opened.
+    pub(crate) fn file(&self) -> Result<NamedFile, IoError> {
+        if let Some(file) = &*self.handle.lock() {
+            return Ok(file.clone());
+        }
+        let file = self.directory.open(&segment_name(self.header.number), Access::Read)?;
+        Ok(self.handle.lock().get_or_insert(file).clone())
+    }
+}
+
+/// Up to where a segment with a successor is valid, and what stands there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SegmentEnd {
+    /// Its valid length.
+    pub length: u64,
+    /// The position after its last event.
+    pub position: Position,
+    /// The root there.
+    pub root: Root,
+}
+
+/// What the successor of segment `i` records of it; `None` for the last one.
+#[must_use]
+pub fn sealed_end(segments: &[Arc<Segment>], i: usize) -> Option<SegmentEnd> {
+    let next = segments.get(i + 1)?.header();
+    let previous = next.previous?;
+    Some(SegmentEnd { length: previous.length, position: next.base, root: next.base_root })
+}

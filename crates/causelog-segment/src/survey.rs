@@ -1,0 +1,186 @@
+//! What stands in a directory: the first look at a store, which fails only when the system refuses.
+
+use std::sync::Arc;
+
+use causelog_io::{EntryKind, IoError};
+use causelog_types::{ByteOffset, SegmentNumber, widen};
+use causelog_wire::layout::{CLOSED_FILE_BYTES, SEGMENT_HEADER_BYTES, STORE_FILE_BYTES};
+use causelog_wire::{CleanClose, Decoded, Predecessor, SegmentHeader, StoreIdentity};
+
+use crate::directory::{Directory, NamedFile};
+use crate::error::{Damage, DamageKind};
+use crate::names::{CLOSED_FILE, FileName, STORE_FILE, segment_name};
+use crate::segment::Segment;
+
+/// What stands in a directory.
+#[derive(Debug)]
+pub(crate) struct Survey {
+    pub(crate) identity: Option<StoreIdentity>,
+    pub(crate) closed: Option<CleanClose>,
+    /// The segments whose headers are right, in order.
+    pub(crate) segments: Vec<Arc<Segment>>,
+    /// The greatest number that a segment or its index file has.
+    pub(crate) last_number: u64,
+    pub(crate) unknown: Vec<String>,
+    pub(crate) temporary: Vec<String>,
+    pub(crate) findings: Vec<Damage>,
+}
+
+impl Survey {
+    pub(crate) fn take(directory: &Directory) -> Result<Self, IoError> {
+        let mut survey = Self {
+            identity: None,
+            closed: None,
+            segments: Vec::new(),
+            last_number: 0,
+            unknown: Vec::new(),
+            temporary: Vec::new(),
+            findings: Vec::new(),
+        };
+        let numbers = survey.sort_names(directory)?;
+        let small = |name, most| survey.read_small(directory, name, most);
+        let store = small(STORE_FILE, STORE_FILE_BYTES)?;
+        let closed = small(CLOSED_FILE, CLOSED_FILE_BYTES)?;
+        survey.identity = store
+            .and_then(|bytes| survey.decoded(directory.path_of(STORE_FILE), StoreIdentity::decode(&bytes)));
+        survey.closed = closed
+            .and_then(|bytes| survey.decoded(directory.path_of(CLOSED_FILE), CleanClose::decode(&bytes)));
+        survey.check_identity(directory, !numbers.is_empty());
+        for number in numbers {
+            survey.add_segment(directory, number)?;
+        }
+        Ok(survey)
+    }
+
+    /// Whether nothing of a store is here: what is not there cannot be damaged.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.identity.is_none() && self.closed.is_none() && self.findings.is_empty() && self.last_number == 0
+    }
+
+    fn sort_names(&mut self, directory: &Directory) -> Result<Vec<SegmentNumber>, IoError> {
+        let mut numbers = Vec::new();
+        for entry in directory.list()? {
+            match (FileName::parse(&entry.name), entry.kind) {
+                (FileName::Store | FileName::Lock | FileName::Closed, EntryKind::File) => {}
+                (FileName::Segment(number), EntryKind::File) => {
+                    numbers.push(number);
+                    self.last_number = self.last_number.max(number.0);
+                }
+                (FileName::Index(number), EntryKind::File) => {
+                    self.last_number = self.last_number.max(number.0);
+                }
+                (FileName::Temporary, EntryKind::File) => self.temporary.push(entry.name),
+                _ => self.unknown.push(entry.name),
+            }
+        }
+        numbers.sort_unstable();
+        self.unknown.sort_unstable();
+        self.temporary.sort_unstable();
+        Ok(numbers)
+    }
+
+    /// Reads a file that has a fixed length; one byte more is enough to see that it is too long.
+    fn read_small(&self, directory: &Directory, name: &str, most: usize) -> Result<Option<Vec<u8>>, IoError> {
+        let Some(file) = directory.open_if_there(name)? else { return Ok(None) };
+        Ok(Some(read_head(&file, most + 1)?))
+    }
+
+    fn decoded<T>(&mut self, file: String, decoded: Decoded<T>) -> Option<T> {
+        let (offset, kind) = match decoded {
+            Decoded::Whole(thing) => return Some(thing),
+            Decoded::Incomplete { need } => (ByteOffset(0), DamageKind::Incomplete { need: widen(need) }),
+            Decoded::Corrupt(flaw) => (flaw.offset, DamageKind::Rule(flaw.rule)),
+        };
+        self.findings.push(Damage { file, offset, kind });
+        None
+    }
+
+    fn check_identity(&mut self, directory: &Directory, has_segments: bool) {
+        let store_is_named = self.findings.iter().any(|found| found.file == directory.path_of(STORE_FILE));
+        if self.identity.is_none() && !store_is_named && (has_segments || self.closed.is_some()) {
+            self.find(directory.path_of(STORE_FILE), DamageKind::IdentityMissing);
+        }
+        if let (Some(identity), Some(closed)) = (self.identity, self.closed)
+            && identity.store != closed.store
+        {
+            self.find(directory.path_of(CLOSED_FILE), DamageKind::SegmentForeign(closed.store));
+            self.closed = None;
+        }
+    }
+
+    fn add_segment(&mut self, directory: &Directory, number: SegmentNumber) -> Result<(), IoError> {
+        let name = segment_name(number);
+        let path = directory.path_of(&name);
+        let Some(file) = directory.open_if_there(&name)? else { return Ok(()) };
+        let head = read_head(&file, SEGMENT_HEADER_BYTES)?;
+        let Some(header) = self.decoded(path.clone(), SegmentHeader::decode(&head)) else { return Ok(()) };
+        if header.number != number {
+            self.find(path, DamageKind::SegmentMisnamed(header.number));
+            return Ok(());
+        }
+        if self.identity.is_some_and(|identity| identity.store != header.store) {
+            self.find(path, DamageKind::SegmentForeign(header.store));
+            return Ok(());
+        }
+        self.check_order(&header, path)?;
+        self.segments.push(Arc::new(Segment::new(header, directory.clone(), None)));
+        Ok(())
+    }
+
+    /// Whether a segment follows the one found before it.
+    fn check_order(&mut self, header: &SegmentHeader, path: String) -> Result<(), IoError> {
+        let before = self.segments.last().cloned();
+        match (before, header.previous) {
+            (None, None) => {
+                let starts = header.base.0 == 0
+                    && self
+                        .identity
+                        .is_none_or(|id| header.base_root == causelog_wire::hash::first_root(id.store));
+                if !starts {
+                    self.find(path, DamageKind::SegmentOutOfOrder);
+                }
+            }
+            (Some(before), Some(previous)) if previous.number == before.number() => {
+                self.check_predecessor(&before, previous, header, path)?;
+            }
+            (before, Some(previous)) if before.as_ref().is_none_or(|b| b.number() < previous.number) => {
+                self.find(path, DamageKind::SegmentMissing(previous.number));
+            }
+            _ => self.find(path, DamageKind::SegmentOutOfOrder),
+        }
+        Ok(())
+    }
+
+    fn check_predecessor(
+        &mut self,
+        before: &Segment,
+        previous: Predecessor,
+        header: &SegmentHeader,
+        path: String,
+    ) -> Result<(), IoError> {
+        let length = before.file()?.length()?;
+        if length < previous.length {
+            let kind = DamageKind::SegmentShort { length, recorded: previous.length };
+            self.findings.push(Damage { file: before.path(), offset: ByteOffset(length), kind });
+        }
+        let follows = previous.root == header.base_root
+            && header.base >= before.header().base
+            && header.base_hlc >= before.header().base_hlc
+            && previous.length >= widen(SEGMENT_HEADER_BYTES);
+        if !follows {
+            self.find(path, DamageKind::SegmentOutOfOrder);
+        }
+        Ok(())
+    }
+
+    fn find(&mut self, file: String, kind: DamageKind) {
+        self.findings.push(Damage { file, offset: ByteOffset(0), kind });
+    }
+}
+
+fn read_head(file: &NamedFile, most: usize) -> Result<Vec<u8>, IoError> {
+    let mut bytes = vec![0; most];
+    let read = file.read(&mut bytes, 0)?;
+    bytes.truncate(read);
+    Ok(bytes)
+}

@@ -1,0 +1,130 @@
+//! The end of the log: where the last whole group ends, and what the bytes behind it are.
+
+use std::sync::Arc;
+
+use causelog_io::IoError;
+use causelog_types::{ByteOffset, Position, Root};
+use causelog_wire::CleanClose;
+
+use crate::error::{Damage, DamageKind};
+use crate::group::Payloads;
+use crate::scan::{Boundary, Scan, Step};
+use crate::segment::Segment;
+
+/// The end of the log.
+#[derive(Debug)]
+pub(crate) struct Tail {
+    /// The end of the last whole group.
+    pub(crate) end: Boundary,
+    pub(crate) behind: Behind,
+    /// Damage in the tail; the end is then where the first of it begins.
+    pub(crate) damage: Option<Damage>,
+    /// The greatest epoch seen.
+    pub(crate) epoch: u64,
+    /// Where the events begin that no later group shows to have been synced.
+    pub(crate) confirmed: Boundary,
+    /// The root at the position that was asked for, if a group begins or ends there.
+    pub(crate) watched: Option<Root>,
+}
+
+/// What follows the last whole group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Behind {
+    /// Zeros, or nothing: the next group can stand here.
+    Zeros,
+    /// Bytes that nothing shows to have been synced: a torn tail, left in place.
+    Torn,
+}
+
+/// Reads the last segment from `from`; bytes at or after `limit` do not count. `watch` is a position whose root
+/// is asked for.
+pub(crate) fn read_tail(
+    segment: &Arc<Segment>,
+    from: Boundary,
+    limit: u64,
+    closed: Option<&CleanClose>,
+    watch: Option<Position>,
+) -> Result<Tail, IoError> {
+    let mut scan = Scan::new(segment, from, limit, Payloads::Trusted)?;
+    let mut epoch = 0;
+    // Boundaries that no group's `synced_to` has reached yet.
+    let mut boundaries = vec![from];
+    let mut watched = (watch == Some(from.position)).then_some(from.root);
+    let stop = loop {
+        match scan.next()? {
+            Step::Limit => break None,
+            Step::Stop(offset, kind) => break Some((offset, kind)),
+            Step::Group(group) => {
+                epoch = epoch.max(group.header.epoch);
+                confirm(&mut boundaries, group.header.synced_to);
+                boundaries.push(scan.at());
+                if watch == Some(scan.at().position) {
+                    watched = Some(scan.at().root);
+                }
+            }
+        }
+    };
+    let end = scan.at();
+    let confirmed = boundaries.first().copied().unwrap_or(from);
+    let tail = Tail { end, behind: Behind::Zeros, damage: None, epoch, confirmed, watched };
+    let Some((offset, kind)) = stop else { return Ok(tail) };
+    let (behind, damage) = match judge(&mut scan, offset, kind, closed)? {
+        Judgement::Zeros => (Behind::Zeros, None),
+        Judgement::Torn => (Behind::Torn, None),
+        Judgement::Damaged(offset, kind) => {
+            (Behind::Torn, Some(Damage { file: segment.path(), offset, kind }))
+        }
+    };
+    Ok(Tail { behind, damage, ..tail })
+}
+
+/// What it means that no whole group stands at a place of the last segment.
+pub(crate) enum Judgement {
+    Zeros,
+    Torn,
+    Damaged(ByteOffset, DamageKind),
+}
+
+/// Judges the place at which `scan` has stopped, in the last segment, for this reason.
+pub(crate) fn judge(
+    scan: &mut Scan,
+    offset: ByteOffset,
+    kind: DamageKind,
+    closed: Option<&CleanClose>,
+) -> Result<Judgement, IoError> {
+    let end = scan.at();
+    let Some(nonzero) = scan.window().first_nonzero(end.offset)? else { return Ok(Judgement::Zeros) };
+    if let Some(closed) = closed {
+        if closed.position == end.position {
+            let kind = DamageKind::ChangedAfterClose { closed: closed.position, found: end.position };
+            return Ok(Judgement::Damaged(nonzero, kind));
+        }
+        if closed.position > end.position {
+            return Ok(Judgement::Damaged(offset, kind));
+        }
+    }
+    let unsupported = matches!(kind, DamageKind::Rule(rule) if rule.is_unsupported());
+    match unsupported || shown_synced(scan, end)? {
+        true => Ok(Judgement::Damaged(offset, kind)),
+        false => Ok(Judgement::Torn),
+    }
+}
+
+/// Forgets the boundaries before the last one that `synced_to` has reached.
+fn confirm(boundaries: &mut Vec<Boundary>, synced_to: Position) {
+    let reached = boundaries.partition_point(|boundary| boundary.position <= synced_to);
+    boundaries.drain(..reached.saturating_sub(1));
+}
+
+/// Whether a valid group header behind the end says that a sync had reached beyond it: then what should stand
+/// at the end was durable, and its absence is damage.
+fn shown_synced(scan: &mut Scan, end: Boundary) -> Result<bool, IoError> {
+    let mut from = end.offset;
+    while let Some((offset, header)) = scan.search(from)? {
+        if header.synced_to > end.position {
+            return Ok(true);
+        }
+        from = ByteOffset(offset.0.saturating_add(1));
+    }
+    Ok(false)
+}
