@@ -1,7 +1,10 @@
 //! The contract between the log and whatever answers questions about it.
 
+use std::fmt;
+
 use causelog_types::{
-    Coordinate, Depth, EventHash, EventId, Header, Hlc, Location, Position, Region, Revision, Root, StoreId,
+    Causes, Coordinate, Depth, EventHash, EventId, EventKind, Header, Hlc, Location, Position, Region,
+    Revision, Root, StoreId, Tags,
 };
 
 use crate::IndexError;
@@ -31,14 +34,16 @@ pub trait Index: Send + Sync + 'static {
     /// Takes in one committed group. Events before the watermark are known already and are passed over.
     ///
     /// # Errors
-    /// [`IndexError::OutOfOrder`] when the group begins after the watermark; or the backend cannot.
+    /// [`IndexError::OutOfOrder`] when the group begins after the watermark, [`IndexError::OtherStore`] when it is
+    /// of another store than what the index holds; or the backend cannot. What is refused changes nothing.
     fn apply(&self, group: &AppliedGroup<'_>) -> Result<(), IndexError>;
 
     /// The last event of each of these streams, in the order asked.
     ///
     /// # Errors
     /// The backend cannot.
-    fn heads(&self, streams: &[&Coordinate], as_of: Position) -> Result<Vec<Option<IndexedHead>>, IndexError>;
+    fn heads(&self, streams: &[&Coordinate], as_of: Position)
+    -> Result<Vec<Option<IndexedHead>>, IndexError>;
 
     /// The entries of these events, in the order asked.
     ///
@@ -72,6 +77,12 @@ pub trait Index: Send + Sync + 'static {
     fn counts(&self, as_of: Position) -> Result<Counts, IndexError>;
 }
 
+impl fmt::Debug for dyn Index {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Index")
+    }
+}
+
 /// Up to where an index has been applied. It is right if the log has this root before this position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Watermark {
@@ -95,12 +106,49 @@ pub struct AppliedGroup<'a> {
 /// One event of a group, as an index sees it.
 #[derive(Clone, Copy, Debug)]
 pub struct AppliedEvent<'a> {
-    /// What the log says of it.
-    pub header: &'a Header,
-    /// The hash of its header.
+    /// The event.
+    pub id: EventId,
+    /// Its stream.
+    pub coordinate: &'a Coordinate,
+    /// What happened.
+    pub kind: EventKind,
+    /// Its tags.
+    pub tags: &'a Tags,
+    /// The events that caused it.
+    pub causes: &'a Causes,
+    /// Where it stands in the store.
+    pub position: Position,
+    /// Where it stands in its stream.
+    pub revision: Revision,
+    /// When it was recorded.
+    pub hlc: Hlc,
+    /// The length of the longest chain of causes behind it.
+    pub depth: Depth,
+    /// The hash of its header. It must be right for the last event of each stream in the group, and is not
+    /// looked at for others.
     pub hash: EventHash,
     /// Where its frame stands.
     pub location: Location,
+}
+
+impl<'a> AppliedEvent<'a> {
+    /// Takes from a header what an index needs of it.
+    #[must_use]
+    pub fn new(header: &'a Header, hash: EventHash, location: Location) -> Self {
+        Self {
+            id: header.id,
+            coordinate: &header.coordinate,
+            kind: header.kind,
+            tags: &header.tags,
+            causes: &header.dag.causes,
+            position: header.position,
+            revision: header.revision,
+            hlc: header.dag.hlc,
+            depth: header.dag.depth,
+            hash,
+            location,
+        }
+    }
 }
 
 /// What an index says of an event.

@@ -1,14 +1,15 @@
 //! The write side of a log: room, rotation, one write and one sync a group, the clean close.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 
 use causelog_io::{Access, Environment, IoError};
 use causelog_types::{ByteOffset, Hlc, SegmentNumber, StoreId, limits, widen};
 use causelog_wire::layout::SEGMENT_HEADER_BYTES;
-use causelog_wire::{CleanClose, GroupBuffer, GroupMeta, Predecessor, Salt, SegmentHeader};
+use causelog_wire::{CleanClose, GroupBuffer, GroupMeta, Predecessor, Rule, Salt, SegmentHeader};
 
 use crate::directory::{Directory, NamedFile};
-use crate::error::LogError;
+use crate::error::{Damage, DamageKind, LogError};
 use crate::lock::LockFile;
 use crate::names::{CLOSED_FILE, segment_name};
 use crate::published::{LogEnd, Snapshot};
@@ -69,7 +70,10 @@ pub struct Appender {
     tail_is_free: bool,
     /// Whether the mark of a clean close stands.
     mark_stands: bool,
-    has_appended: bool,
+    /// Whether it says where the log ended at the open.
+    mark_is_right: bool,
+    /// Whether a step has failed after it may have written something.
+    poisoned: bool,
     last_number: u64,
 }
 
@@ -88,6 +92,7 @@ pub(crate) struct AppenderStart {
     pub(crate) snapshot: Snapshot,
     pub(crate) tail_is_free: bool,
     pub(crate) mark_stands: bool,
+    pub(crate) mark_is_right: bool,
     pub(crate) last_number: u64,
     pub(crate) epoch: u64,
     pub(crate) lock: LockFile,
@@ -109,7 +114,8 @@ impl Appender {
         settings: AppenderSettings,
         start: AppenderStart,
     ) -> Self {
-        let AppenderStart { store, snapshot, tail_is_free, mark_stands, last_number, epoch, lock } = start;
+        let AppenderStart { store, snapshot, tail_is_free, mark_stands, mark_is_right, .. } = start;
+        let AppenderStart { last_number, epoch, lock, .. } = start;
         Self {
             environment,
             directory,
@@ -123,7 +129,8 @@ impl Appender {
             synced: snapshot.end,
             tail_is_free,
             mark_stands,
-            has_appended: false,
+            mark_is_right,
+            poisoned: false,
             last_number,
         }
     }
@@ -154,6 +161,10 @@ impl Appender {
     /// [`StepError::Fatal`].
     pub fn place(&mut self, bytes: usize) -> Result<Placement, StepError> {
         assert!(bytes <= limits::GROUP_BYTES_MAX, "a group is longer than the format allows");
+        self.step(|appender| appender.try_place(bytes))
+    }
+
+    fn try_place(&mut self, bytes: usize) -> Result<Placement, StepError> {
         self.take_mark_away()?;
         let needed = widen(bytes);
         let fits = self.end.offset.0.saturating_add(needed) <= self.settings.segment_bytes
@@ -170,6 +181,10 @@ impl Appender {
     /// # Errors
     /// [`StepError::Fatal`]: whether any of it is in the file is unknown.
     pub fn write(&mut self, group: &mut GroupBuffer, hlc: Hlc) -> Result<(), StepError> {
+        self.step(|appender| appender.try_write(group, hlc))
+    }
+
+    fn try_write(&mut self, group: &mut GroupBuffer, hlc: Hlc) -> Result<(), StepError> {
         let Some(current) = &self.current else { unreachable!("a group is placed before it is written") };
         let meta = GroupMeta {
             epoch: self.epoch,
@@ -183,7 +198,6 @@ impl Appender {
         let sealed = group.seal(current.salt, self.end.offset, &meta);
         let Ok(bytes) = sealed else { unreachable!("a group within its limits can be sealed") };
         current.file.write_once(bytes, self.end.offset.0).map_err(fatal)?;
-        self.has_appended = true;
         let offset = self.end.offset.plus(bytes.len());
         self.end = LogEnd { offset, position, root, hlc, ..self.end };
         Ok(())
@@ -194,6 +208,10 @@ impl Appender {
     /// # Errors
     /// [`StepError::Fatal`]: whether any of it is durable is unknown, and a second sync would not tell.
     pub fn sync(&mut self) -> Result<(), StepError> {
+        self.step(Self::try_sync)
+    }
+
+    fn try_sync(&mut self) -> Result<(), StepError> {
         if let Some(current) = &self.current
             && self.synced != self.end
         {
@@ -215,16 +233,15 @@ impl Appender {
     /// not where a torn tail was found and nothing appended. The lock is given up.
     ///
     /// # Errors
-    /// The first step that failed. The log is then as after a crash, and the next open recovers it.
+    /// The first step that failed, now or before. The log is then as after a crash, and the next open recovers
+    /// it.
     pub fn close(mut self) -> Result<(), LogError> {
-        if self.mark_stands && !self.has_appended {
-            return Ok(());
-        }
-        if !self.tail_is_free && !self.has_appended {
+        self.sync().map_err(StepError::into_inner)?;
+        let mark_stays = self.mark_stands && self.mark_is_right;
+        if mark_stays || !self.tail_is_free {
             return Ok(());
         }
         self.lock.check_place()?;
-        self.sync().map_err(StepError::into_inner)?;
         self.give_room_back()?;
         let mark = CleanClose {
             store: self.store,
@@ -240,12 +257,13 @@ impl Appender {
 
     fn give_room_back(&mut self) -> Result<(), IoError> {
         let Some(segment) = self.segments.last() else { return Ok(()) };
-        let length = segment.file()?.length()?;
-        if length <= self.end.offset.0 {
+        let written = self.current.as_ref().map(|current| current.file.clone());
+        let file = written.map_or_else(|| segment.file_for_now(), Ok)?;
+        if file.length()? <= self.end.offset.0 {
             return Ok(());
         }
-        let file = match &self.current {
-            Some(current) => current.file.clone(),
+        let file = match self.current {
+            Some(_) => file,
             None => self.directory.open(&segment_name(segment.number()), Access::ReadWrite)?,
         };
         file.set_len(self.end.offset.0)?;
@@ -255,8 +273,10 @@ impl Appender {
     /// The mark of a clean close goes before anything is written.
     fn take_mark_away(&mut self) -> Result<(), StepError> {
         if self.mark_stands {
-            self.directory.remove(CLOSED_FILE).map_err(refused)?;
-            self.directory.sync().map_err(fatal)?;
+            match self.directory.remove(CLOSED_FILE) {
+                Err(error) if error.source.kind() != ErrorKind::NotFound => return Err(refused(error)),
+                _ => self.directory.sync().map_err(fatal)?,
+            }
             self.mark_stands = false;
         }
         Ok(())
@@ -287,11 +307,12 @@ impl Appender {
     /// Begins a segment. Its name appears only when its header is whole, and its predecessor durable.
     fn begin_segment(&mut self, needed: u64) -> Result<(), StepError> {
         self.lock.check_place().map_err(StepError::Fatal)?;
-        let number = SegmentNumber(self.last_number.saturating_add(1));
+        let number = self.next_number()?;
         let name = segment_name(number);
+        let path = self.directory.path_of(&name);
         let mut salt = [0; 8];
         let drawn = self.environment.random.fill(&mut salt);
-        drawn.map_err(IoError::on("draw the salt of", self.directory.path_of(&name))).map_err(refused)?;
+        drawn.map_err(IoError::on("draw the salt of", &*path)).map_err(refused)?;
         let header = SegmentHeader {
             store: self.store,
             number,
@@ -316,12 +337,33 @@ impl Appender {
 
         let segment = Arc::new(Segment::new(header, self.directory.clone(), None));
         self.segments = self.segments.iter().cloned().chain([segment]).collect();
+        let file = file.renamed(path);
         self.current = Some(Current { file, salt: header.salt, room: first.saturating_add(chunk) });
         self.end = Boundary::first(&header).log_end(Some(number));
         self.synced = self.end;
         self.tail_is_free = true;
         self.last_number = number.0;
         Ok(())
+    }
+
+    /// The number of the next segment; a number is never used twice.
+    fn next_number(&self) -> Result<SegmentNumber, StepError> {
+        let number = self.last_number.checked_add(1).map(SegmentNumber);
+        number.ok_or_else(|| {
+            let kind = DamageKind::Rule(Rule::Range("number"));
+            let file = self.directory.path_of(&segment_name(SegmentNumber(self.last_number)));
+            StepError::Refused(Damage { file, offset: ByteOffset(0), kind }.into())
+        })
+    }
+
+    /// Takes one step, unless one has failed after it may have written something.
+    fn step<T>(&mut self, step: impl FnOnce(&mut Self) -> Result<T, StepError>) -> Result<T, StepError> {
+        if self.poisoned {
+            return Err(StepError::Fatal(LogError::Poisoned { directory: self.directory.path() }));
+        }
+        let done = step(self);
+        self.poisoned = matches!(done, Err(StepError::Fatal(_)));
+        done
     }
 
     /// Gives back the zeros behind the end of a segment that has a successor now; a torn tail is never cut.

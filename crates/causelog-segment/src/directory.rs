@@ -121,6 +121,11 @@ impl NamedFile {
         &self.path
     }
 
+    /// The same file, under the name that it has been given meanwhile.
+    pub(crate) fn renamed(self, path: String) -> Self {
+        Self { path, ..self }
+    }
+
     /// Its length in bytes.
     ///
     /// # Errors

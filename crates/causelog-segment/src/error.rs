@@ -29,6 +29,12 @@ pub enum LogError {
         /// The directory.
         directory: String,
     },
+    /// An earlier step failed after it may have written something.
+    #[error("an earlier write or sync in {directory} failed, so nothing more is written; open it again")]
+    Poisoned {
+        /// The directory.
+        directory: String,
+    },
     /// Bytes that cannot be right.
     #[error(transparent)]
     Damaged(#[from] Damage),
@@ -121,5 +127,28 @@ impl Damage {
     #[must_use]
     pub fn is_unsupported(&self) -> bool {
         matches!(self.kind, DamageKind::Rule(rule) if rule.is_unsupported())
+    }
+}
+
+impl DamageKind {
+    /// A short name for programs; stable.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Rule(rule) if rule.is_unsupported() => "unsupported",
+            Self::Rule(_) => "corrupt",
+            Self::Incomplete { .. } => "incomplete",
+            Self::IdentityMissing => "identity_missing",
+            Self::SegmentMissing(_) => "segment_missing",
+            Self::SegmentForeign(_) => "segment_foreign",
+            Self::SegmentMisnamed(_) => "segment_misnamed",
+            Self::SegmentOutOfOrder => "segment_out_of_order",
+            Self::SegmentShort { .. } => "segment_short",
+            Self::OutOfOrder { .. } => "out_of_order",
+            Self::RootBroken(_) => "root_broken",
+            Self::BatchBroken(_) => "batch_broken",
+            Self::CutOff { .. } => "cut_off",
+            Self::ChangedAfterClose { .. } => "changed_after_close",
+        }
     }
 }

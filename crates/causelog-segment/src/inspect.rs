@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use causelog_io::Storage;
-use causelog_types::{ByteOffset, Position, StoreHead, widen};
+use causelog_types::{ByteOffset, Position, Root, StoreHead, widen};
 use causelog_wire::layout::SEGMENT_HEADER_BYTES;
 use causelog_wire::{Slot, hash};
 
@@ -11,12 +11,12 @@ use crate::directory::Directory;
 use crate::error::{Damage, DamageKind, LogError};
 use crate::group::{Group, Payloads};
 use crate::lock::LockFile;
-use crate::open::{check_mark, check_slot};
+use crate::open::{check_mark, check_slot, look, vouched_for};
 use crate::report::TornTail;
 use crate::scan::{Boundary, Scan, Step};
 use crate::segment::{Segment, sealed_end};
 use crate::survey::Survey;
-use crate::tail::{Judgement, Tail, judge};
+use crate::tail::{Judgement, Tail, Watch, judge};
 
 /// What a walk shows on its way.
 #[derive(Debug)]
@@ -55,30 +55,18 @@ pub struct Inspection {
 pub fn inspect(storage: Arc<dyn Storage>, visit: &mut dyn FnMut(Visit<'_>)) -> Result<Inspection, LogError> {
     let directory = Directory::new(storage);
     let mut lock = LockFile::shared(&directory)?;
-    let mut survey = Survey::take(&directory)?;
-    if survey.is_empty() {
-        return Err(LogError::NotAStore { directory: directory.path() });
-    }
-    let identity = survey.identity.map(|identity| identity.store);
-    let store = identity.or_else(|| survey.segments.first().map(|segment| segment.header().store));
-    let slot = match store {
-        Some(store) => lock.newest_slot(store)?,
-        None => None,
-    };
+    let (survey, slot) = look(&directory, &mut lock)?;
     let in_use = lock.writer_lives();
-    if let (true, Some(slot)) = (in_use, slot) {
-        survey.segments.retain(|segment| Some(segment.number()) <= slot.segment);
-    }
-    let first = store.map(hash::first_root);
+    let first = survey.store().map(hash::first_root);
     let mut walk = Walk {
         survey: &survey,
         slot,
         in_use,
         visit,
         end: None,
-        watched: None,
+        watch: Watch::new(vouched_for(survey.closed.as_ref(), slot)),
         result: Inspection {
-            head: StoreHead { position: Position(0), root: first.unwrap_or(causelog_types::Root([0; 32])) },
+            head: StoreHead { position: Position(0), root: first.unwrap_or(Root([0; 32])) },
             segments: survey.segments.len(),
             groups: 0,
             bytes: 0,
@@ -95,6 +83,17 @@ pub fn inspect(storage: Arc<dyn Storage>, visit: &mut dyn FnMut(Visit<'_>)) -> R
     Ok(walk.result)
 }
 
+/// What is known of where a segment ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    /// Up to where it is valid: its successor, or the published end, says so.
+    Known,
+    /// It is the last one: its valid end is to be found.
+    Tail,
+    /// Nothing: its successor is missing.
+    Unknown,
+}
+
 struct Walk<'a> {
     survey: &'a Survey,
     slot: Option<Slot>,
@@ -102,8 +101,7 @@ struct Walk<'a> {
     visit: &'a mut dyn FnMut(Visit<'_>),
     /// Where the last segment's last whole group ends.
     end: Option<Boundary>,
-    /// The root at the published position, if it was passed.
-    watched: Option<causelog_types::Root>,
+    watch: Watch,
     result: Inspection,
 }
 
@@ -115,10 +113,13 @@ impl Walk<'_> {
             (self.visit)(Visit::Break);
         }
         let sealed = sealed_end(&self.survey.segments, i);
-        let limit = match (sealed, self.slot) {
-            (Some(end), _) => end.length,
-            (None, Some(slot)) if self.in_use => slot.offset.0,
-            (None, _) => u64::MAX,
+        let is_last = i + 1 == self.survey.segments.len();
+        let published = self.slot.filter(|_| self.in_use && is_last);
+        let (extent, limit) = match (sealed, published) {
+            (Some(end), _) => (Extent::Known, end.length),
+            (None, Some(slot)) => (Extent::Known, slot.offset.0),
+            (None, None) if is_last => (Extent::Tail, u64::MAX),
+            (None, None) => (Extent::Unknown, u64::MAX),
         };
         let mut scan = Scan::new(segment, first, limit, Payloads::Hashed)?;
         let length = scan.window().file().length()?;
@@ -126,13 +127,13 @@ impl Walk<'_> {
             self.result.dead_bytes += length.saturating_sub(end.length);
         }
         self.result.bytes += widen(SEGMENT_HEADER_BYTES);
-        self.watch(first);
+        self.watch.pass(first);
         loop {
             match scan.next()? {
                 Step::Group(group) => self.group(&group, segment, scan.at()),
                 Step::Limit => break,
                 Step::Stop(offset, kind) => {
-                    if !self.stopped(&mut scan, segment, sealed.is_some(), offset, kind)? {
+                    if !self.stopped(&mut scan, segment, extent, offset, kind)? {
                         break;
                     }
                 }
@@ -153,7 +154,7 @@ impl Walk<'_> {
         self.result.groups += 1;
         self.result.bytes += group.header.total_bytes();
         self.result.head = StoreHead { position: after.position, root: after.root };
-        self.watch(after);
+        self.watch.pass(after);
         (self.visit)(Visit::Group(group, segment));
     }
 
@@ -162,35 +163,36 @@ impl Walk<'_> {
         &mut self,
         scan: &mut Scan,
         segment: &Segment,
-        is_sealed: bool,
+        extent: Extent,
         offset: ByteOffset,
         kind: DamageKind,
     ) -> Result<bool, LogError> {
         let at = scan.at();
-        if is_sealed || self.in_use {
-            self.find(segment, offset, kind);
-        } else {
-            match judge(scan, offset, kind, self.survey.closed.as_ref())? {
-                Judgement::Zeros => return Ok(false),
-                Judgement::Torn => {
-                    let bytes = scan.window().file().length()?.saturating_sub(at.offset.0);
-                    self.result.torn_tail = Some(TornTail { file: segment.path(), offset: at.offset, bytes });
-                    return Ok(false);
+        let closed = self.survey.closed.as_ref().filter(|_| extent == Extent::Tail && !self.in_use);
+        let judgement = match extent {
+            Extent::Known => Judgement::Damaged(offset, kind),
+            Extent::Tail | Extent::Unknown => judge(scan, offset, kind, closed)?,
+        };
+        match judgement {
+            Judgement::Zeros => return Ok(false),
+            Judgement::Torn => {
+                let bytes = scan.window().file().length()?.saturating_sub(at.offset.0);
+                match extent {
+                    Extent::Unknown => self.result.dead_bytes += bytes,
+                    Extent::Known | Extent::Tail => {
+                        let (file, offset) = (segment.path(), at.offset);
+                        self.result.torn_tail = Some(TornTail { file, offset, bytes });
+                    }
                 }
-                Judgement::Damaged(offset, kind) => self.find(segment, offset, kind),
+                return Ok(false);
             }
+            Judgement::Damaged(offset, kind) => self.find(segment, offset, kind),
         }
         (self.visit)(Visit::Break);
         let behind = ByteOffset(at.offset.0.saturating_add(1));
         let Some((offset, header)) = scan.search(behind)? else { return Ok(false) };
         scan.resume(Boundary { offset, position: header.base, root: header.root_before, hlc: at.hlc });
         Ok(true)
-    }
-
-    fn watch(&mut self, at: Boundary) {
-        if self.slot.is_some_and(|slot| slot.position == at.position) {
-            self.watched = Some(at.root);
-        }
     }
 
     /// Whether the end is what the mark of a clean close and the published end say.
@@ -202,10 +204,12 @@ impl Walk<'_> {
         let number = self.survey.segments.last().map(|segment| segment.number());
         let end = self.end.unwrap_or_else(|| Tail::empty(identity.store).end).log_end(number);
         self.result.head = end.head();
-        let closed = self.survey.closed.as_ref().filter(|_| !self.in_use);
-        let mark = check_mark(directory, closed, &end).map(|_| ());
-        let slot = check_slot(directory, self.survey, self.slot, &end, self.watched);
-        self.result.findings.extend(mark.err().into_iter().chain(slot.err()));
+        let mark = match self.in_use {
+            true => None,
+            false => check_mark(directory, self.survey, &end, &self.watch).err(),
+        };
+        let slot = check_slot(directory, self.survey, self.slot, &end, &self.watch).err();
+        self.result.findings.extend(mark.into_iter().chain(slot));
     }
 
     fn find(&mut self, segment: &Segment, offset: ByteOffset, kind: DamageKind) {

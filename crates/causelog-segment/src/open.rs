@@ -9,7 +9,7 @@ use causelog_wire::{CleanClose, Slot, StoreIdentity, hash};
 use crate::append::{Appender, AppenderSettings, AppenderStart};
 use crate::directory::Directory;
 use crate::error::{Damage, DamageKind, LogError};
-use crate::lock::LockFile;
+use crate::lock::{LockFile, SharedLock};
 use crate::log::Log;
 use crate::names::{CLOSED_FILE, LOCK_FILE, STORE_FILE};
 use crate::published::{LogEnd, Snapshot};
@@ -17,7 +17,7 @@ use crate::report::{Left, OpenReport, TornTail};
 use crate::scan::Boundary;
 use crate::segment::{Segment, sealed_end};
 use crate::survey::Survey;
-use crate::tail::{Behind, Tail, read_tail};
+use crate::tail::{Behind, Tail, Watch, read_tail};
 
 /// How often a reader looks again when the writer has moved on to a new segment meanwhile.
 const LOOKS_MAX: usize = 8;
@@ -52,7 +52,10 @@ pub fn open_writer(
     }
     let epoch = found.epoch.max(slot.map_or(0, |slot| slot.epoch)).saturating_add(1);
     report.epoch = epoch;
-    lock.write_slot(identity.store, &found.end.slot(epoch))?;
+    // A full disk must not keep a store from opening: readers go on with the slot that is there.
+    if let Err(error) = lock.write_slot(identity.store, &found.end.slot(epoch)) {
+        tracing::warn!(%error, "the recovered end is not published; the next group tries again");
+    }
 
     let snapshot = Snapshot { end: found.end, segments: survey.segments.into() };
     let start = AppenderStart {
@@ -60,6 +63,7 @@ pub fn open_writer(
         snapshot: snapshot.clone(),
         tail_is_free: found.behind == Behind::Zeros,
         mark_stands: survey.closed.is_some(),
+        mark_is_right: found.left == Left::Closed,
         last_number: survey.last_number,
         epoch,
         lock,
@@ -77,30 +81,44 @@ pub fn open_writer(
 pub fn open_reader(environment: &Environment) -> Result<(Log, Snapshot, OpenReport), LogError> {
     let directory = Directory::new(Arc::clone(&environment.storage));
     let mut lock = LockFile::shared(&directory)?;
-    for _ in 0..LOOKS_MAX {
-        let mut survey = Survey::take(&directory)?;
+    let (mut survey, slot) = look(&directory, &mut lock)?;
+    let identity = checked_identity(&directory, &mut survey)?;
+    let found = if lock.writer_lives() {
+        beside_a_writer(&directory, &survey, identity, slot)?
+    } else {
+        let found = recover(&directory, &survey, identity, slot)?;
+        directory.sync()?;
+        found
+    };
+    let mut report = found.report(&survey)?;
+    report.epoch = found.epoch.max(slot.map_or(0, |slot| slot.epoch));
+    let snapshot = Snapshot { end: found.end, segments: survey.segments.into() };
+    Ok((Log::new(directory, identity), snapshot, report))
+}
+
+/// Looks at what stands in the directory, and at the published end; beside a writer, at nothing beyond that.
+pub(crate) fn look(directory: &Directory, lock: &mut SharedLock) -> Result<(Survey, Option<Slot>), LogError> {
+    let mut looks = 0;
+    loop {
+        let mut survey = Survey::take(directory)?;
         if survey.is_empty() {
             return Err(LogError::NotAStore { directory: directory.path() });
         }
-        let identity = checked_identity(&directory, &mut survey)?;
-        let slot = lock.newest_slot(identity.store)?;
-        let found = if lock.writer_lives() {
-            let last = survey.segments.last().map(|last| last.number());
-            if slot.is_some_and(|slot| slot.segment > last) {
-                continue;
+        let Some(store) = survey.store() else { return Ok((survey, None)) };
+        let slot = lock.newest_slot(store)?;
+        let (true, Some(published)) = (lock.writer_lives(), slot) else { return Ok((survey, slot)) };
+        let last = survey.segments.last().map(|last| last.number());
+        if published.segment > last && survey.findings.is_empty() {
+            // The writer has begun a segment since the directory was listed.
+            looks += 1;
+            match published.segment.filter(|_| looks == LOOKS_MAX) {
+                Some(number) => survey.find_missing(directory, number),
+                None => continue,
             }
-            beside_a_writer(&directory, &mut survey, identity, slot)?
-        } else {
-            let found = recover(&directory, &survey, identity, slot)?;
-            directory.sync()?;
-            found
-        };
-        let mut report = found.report(&survey)?;
-        report.epoch = found.epoch.max(slot.map_or(0, |slot| slot.epoch));
-        let snapshot = Snapshot { end: found.end, segments: survey.segments.into() };
-        return Ok((Log::new(directory, identity), snapshot, report));
+        }
+        survey.segments.retain(|segment| Some(segment.number()) <= published.segment);
+        return Ok((survey, slot));
     }
-    Err(LogError::Locked { directory: directory.path() })
 }
 
 fn create_store(environment: &Environment, directory: &Directory) -> Result<StoreIdentity, LogError> {
@@ -108,8 +126,9 @@ fn create_store(environment: &Environment, directory: &Directory) -> Result<Stor
     environment.random.fill(&mut id).map_err(IoError::on("draw the id of", directory.path()))?;
     let store = StoreId::from_u128(u128::from_be_bytes(id));
     let identity = StoreIdentity { store, created_ms: environment.clock.now_ms() };
-    directory.publish(STORE_FILE, &identity.encode())?;
+    // First the directory's own name: once `store` is there, nobody takes the store for new and syncs it.
     directory.sync_parent()?;
+    directory.publish(STORE_FILE, &identity.encode())?;
     Ok(identity)
 }
 
@@ -140,23 +159,23 @@ fn recover(
     slot: Option<Slot>,
 ) -> Result<Found, LogError> {
     let closed = survey.closed.as_ref();
+    let mut watch = Watch::new(vouched_for(closed, slot));
     let (tail, segment) = match survey.segments.last() {
         None => (Tail::empty(identity.store), None),
-        Some(segment) => (adopt(segment, closed, slot)?, Some(segment)),
+        Some(segment) => (adopt(segment, closed, &mut watch)?, Some(segment)),
     };
     if let Some(damage) = tail.damage {
         return Err(damage.into());
     }
     let end = tail.end.log_end(segment.map(|segment| segment.number()));
-    let left = check_mark(directory, closed, &end)?;
-    check_slot(directory, survey, slot, &end, tail.watched)?;
+    let left = check_mark(directory, survey, &end, &watch)?;
+    check_slot(directory, survey, slot, &end, &watch)?;
     Ok(Found { end, behind: tail.behind, epoch: tail.epoch, left })
 }
 
 /// Reads the last segment; what nothing shows to have been synced is synced, dropped from memory and read again.
-fn adopt(segment: &Arc<Segment>, closed: Option<&CleanClose>, slot: Option<Slot>) -> Result<Tail, IoError> {
+fn adopt(segment: &Arc<Segment>, closed: Option<&CleanClose>, watch: &mut Watch) -> Result<Tail, IoError> {
     let file = segment.file()?;
-    let watch = slot.map(|slot| slot.position);
     let first = read_tail(segment, Boundary::first(segment.header()), u64::MAX, closed, watch)?;
     let was_closed = closed.is_some_and(|closed| {
         closed.position == first.end.position && closed.segment_length == first.end.offset.0
@@ -168,18 +187,31 @@ fn adopt(segment: &Arc<Segment>, closed: Option<&CleanClose>, slot: Option<Slot>
     let from = first.confirmed.offset.0;
     file.drop_cached(from, file.length()?.saturating_sub(from))?;
     let again = read_tail(segment, first.confirmed, u64::MAX, closed, watch)?;
-    let epoch = first.epoch.max(again.epoch);
-    Ok(Tail { epoch, watched: first.watched.or(again.watched), ..again })
+    Ok(Tail { epoch: first.epoch.max(again.epoch), ..again })
+}
+
+/// The positions at which the mark of a clean close and the published end say what the root is.
+pub(crate) fn vouched_for(closed: Option<&CleanClose>, slot: Option<Slot>) -> impl Iterator<Item = Position> {
+    closed.map(|closed| closed.position).into_iter().chain(slot.map(|slot| slot.position))
+}
+
+/// The root at a position that was watched for or begins a segment, if it was seen.
+fn seen_root(survey: &Survey, watch: &Watch, position: Position) -> Option<Root> {
+    let headers = survey.segments.iter().map(|segment| segment.header());
+    let at_base = || headers.filter(|header| header.base == position).map(|header| header.base_root).next();
+    watch.root_at(position).or_else(at_base)
 }
 
 /// Whether the end is the one that a clean close recorded.
 pub(crate) fn check_mark(
     directory: &Directory,
-    closed: Option<&CleanClose>,
+    survey: &Survey,
     end: &LogEnd,
+    watch: &Watch,
 ) -> Result<Left, Damage> {
-    let Some(closed) = closed else { return Ok(Left::Unclosed) };
-    if closed.position < end.position {
+    let Some(closed) = &survey.closed else { return Ok(Left::Unclosed) };
+    let other_root = seen_root(survey, watch, closed.position).is_some_and(|root| root != closed.root);
+    if closed.position < end.position && !other_root {
         return Ok(Left::StaleMark);
     }
     let same = closed.position == end.position
@@ -202,14 +234,11 @@ pub(crate) fn check_slot(
     survey: &Survey,
     slot: Option<Slot>,
     end: &LogEnd,
-    watched: Option<Root>,
+    watch: &Watch,
 ) -> Result<(), Damage> {
     let Some(slot) = slot else { return Ok(()) };
-    let at_base = || {
-        let header = survey.segments.iter().map(|segment| segment.header());
-        header.filter(|header| header.base == slot.position).map(|header| header.base_root).next()
-    };
-    let root = if slot.position == end.position { Some(end.root) } else { watched.or_else(at_base) };
+    let at_end = (slot.position == end.position).then_some(end.root);
+    let root = at_end.or_else(|| seen_root(survey, watch, slot.position));
     let cut = slot.position > end.position || root.is_some_and(|root| root != slot.root);
     match cut {
         false => Ok(()),
@@ -224,24 +253,22 @@ pub(crate) fn check_slot(
 /// Reads the end that a living writer has published. Nothing beyond it is looked at.
 fn beside_a_writer(
     directory: &Directory,
-    survey: &mut Survey,
+    survey: &Survey,
     identity: StoreIdentity,
     slot: Option<Slot>,
 ) -> Result<Found, LogError> {
-    if let Some(slot) = slot {
-        survey.segments.retain(|segment| Some(segment.number()) <= slot.segment);
-    }
+    let mut watch = Watch::default();
     let (tail, number) = match survey.segments.last() {
         None => (Tail::empty(identity.store), None),
         Some(segment) => {
             let limit = slot.map_or(u64::MAX, |slot| slot.offset.0);
-            let tail = read_tail(segment, Boundary::first(segment.header()), limit, None, None)?;
+            let tail = read_tail(segment, Boundary::first(segment.header()), limit, None, &mut watch)?;
             (tail, Some(segment.number()))
         }
     };
     // Without a slot the writer is still opening: only what a later group shows to have been synced counts.
     let end = if slot.is_some() { tail.end } else { tail.confirmed }.log_end(number);
-    check_slot(directory, survey, slot, &end, None)?;
+    check_slot(directory, survey, slot, &end, &watch)?;
     Ok(Found { end, behind: Behind::Zeros, epoch: tail.epoch, left: Left::InUse })
 }
 
@@ -249,7 +276,7 @@ impl Found {
     fn report(&self, survey: &Survey) -> Result<OpenReport, IoError> {
         let (mut bytes, mut dead_bytes, mut torn_tail) = (0, 0, None);
         for (i, segment) in survey.segments.iter().enumerate() {
-            let length = segment.file()?.length()?;
+            let length = segment.file_for_now()?.length()?;
             bytes += length;
             match sealed_end(&survey.segments, i) {
                 Some(end) => dead_bytes += length.saturating_sub(end.length),
@@ -284,7 +311,7 @@ impl Tail {
             root: hash::first_root(store),
             hlc: Hlc::default(),
         };
-        Self { end, behind: Behind::Zeros, damage: None, epoch: 0, confirmed: end, watched: None }
+        Self { end, behind: Behind::Zeros, damage: None, epoch: 0, confirmed: end }
     }
 }
 

@@ -59,7 +59,12 @@ impl Scan {
         limit: u64,
         payloads: Payloads,
     ) -> Result<Self, IoError> {
-        Ok(Self { header: *segment.header(), window: Window::new(segment.file()?, limit), at, payloads })
+        Ok(Self {
+            header: *segment.header(),
+            window: Window::new(segment.file_for_now()?, limit),
+            at,
+            payloads,
+        })
     }
 
     /// Where it stands.

@@ -44,13 +44,18 @@ impl Segment {
         self.directory.path_of(&segment_name(self.header.number))
     }
 
-    /// Its file. The lock is held only to look and to keep: never while a file is opened.
+    /// Its file, kept open from now on. The lock is held only to look and to keep: never while a file is opened.
     pub(crate) fn file(&self) -> Result<NamedFile, IoError> {
+        let file = self.file_for_now()?;
+        Ok(self.handle.lock().get_or_insert(file).clone())
+    }
+
+    /// Its file, for a single use: what walks over all segments must not keep all of them open.
+    pub(crate) fn file_for_now(&self) -> Result<NamedFile, IoError> {
         if let Some(file) = &*self.handle.lock() {
             return Ok(file.clone());
         }
-        let file = self.directory.open(&segment_name(self.header.number), Access::Read)?;
-        Ok(self.handle.lock().get_or_insert(file).clone())
+        self.directory.open(&segment_name(self.header.number), Access::Read)
     }
 }
 
@@ -65,10 +70,11 @@ pub struct SegmentEnd {
     pub root: Root,
 }
 
-/// What the successor of segment `i` records of it; `None` for the last one.
+/// What the successor of segment `i` records of it; `None` for the last one, and where the successor is missing.
 #[must_use]
 pub fn sealed_end(segments: &[Arc<Segment>], i: usize) -> Option<SegmentEnd> {
+    let number = segments.get(i)?.number();
     let next = segments.get(i + 1)?.header();
-    let previous = next.previous?;
+    let previous = next.previous.filter(|previous| previous.number == number)?;
     Some(SegmentEnd { length: previous.length, position: next.base, root: next.base_root })
 }

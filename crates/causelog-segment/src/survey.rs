@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use causelog_io::{EntryKind, IoError};
-use causelog_types::{ByteOffset, SegmentNumber, widen};
+use causelog_types::{ByteOffset, SegmentNumber, StoreId, widen};
 use causelog_wire::layout::{CLOSED_FILE_BYTES, SEGMENT_HEADER_BYTES, STORE_FILE_BYTES};
 use causelog_wire::{CleanClose, Decoded, Predecessor, SegmentHeader, StoreIdentity};
 
@@ -55,6 +55,16 @@ impl Survey {
     /// Whether nothing of a store is here: what is not there cannot be damaged.
     pub(crate) fn is_empty(&self) -> bool {
         self.identity.is_none() && self.closed.is_none() && self.findings.is_empty() && self.last_number == 0
+    }
+
+    /// Which store this is, as far as anything here says.
+    pub(crate) fn store(&self) -> Option<StoreId> {
+        let named = self.identity.map(|identity| identity.store);
+        named.or_else(|| self.segments.first().map(|segment| segment.header().store))
+    }
+
+    pub(crate) fn find_missing(&mut self, directory: &Directory, number: SegmentNumber) {
+        self.find(directory.path_of(&segment_name(number)), DamageKind::SegmentMissing(number));
     }
 
     fn sort_names(&mut self, directory: &Directory) -> Result<Vec<SegmentNumber>, IoError> {
@@ -158,7 +168,7 @@ impl Survey {
         header: &SegmentHeader,
         path: String,
     ) -> Result<(), IoError> {
-        let length = before.file()?.length()?;
+        let length = before.file_for_now()?.length()?;
         if length < previous.length {
             let kind = DamageKind::SegmentShort { length, recorded: previous.length };
             self.findings.push(Damage { file: before.path(), offset: ByteOffset(length), kind });

@@ -23,8 +23,28 @@ pub(crate) struct Tail {
     pub(crate) epoch: u64,
     /// Where the events begin that no later group shows to have been synced.
     pub(crate) confirmed: Boundary,
-    /// The root at the position that was asked for, if a group begins or ends there.
-    pub(crate) watched: Option<Root>,
+}
+
+/// Positions that others vouch for, with the roots that the log has there, as far as a group begins or ends
+/// there and was read.
+#[derive(Debug, Default)]
+pub(crate) struct Watch(Vec<(Position, Option<Root>)>);
+
+impl Watch {
+    pub(crate) fn new(positions: impl IntoIterator<Item = Position>) -> Self {
+        Self(positions.into_iter().map(|position| (position, None)).collect())
+    }
+
+    /// Notes a boundary; one read later counts.
+    pub(crate) fn pass(&mut self, at: Boundary) {
+        for (_, root) in self.0.iter_mut().filter(|(position, _)| *position == at.position) {
+            *root = Some(at.root);
+        }
+    }
+
+    pub(crate) fn root_at(&self, position: Position) -> Option<Root> {
+        self.0.iter().find(|(watched, _)| *watched == position).and_then(|(_, root)| *root)
+    }
 }
 
 /// What follows the last whole group.
@@ -36,20 +56,19 @@ pub(crate) enum Behind {
     Torn,
 }
 
-/// Reads the last segment from `from`; bytes at or after `limit` do not count. `watch` is a position whose root
-/// is asked for.
+/// Reads the last segment from `from`; bytes at or after `limit` do not count.
 pub(crate) fn read_tail(
     segment: &Arc<Segment>,
     from: Boundary,
     limit: u64,
     closed: Option<&CleanClose>,
-    watch: Option<Position>,
+    watch: &mut Watch,
 ) -> Result<Tail, IoError> {
     let mut scan = Scan::new(segment, from, limit, Payloads::Trusted)?;
     let mut epoch = 0;
     // Boundaries that no group's `synced_to` has reached yet.
     let mut boundaries = vec![from];
-    let mut watched = (watch == Some(from.position)).then_some(from.root);
+    watch.pass(from);
     let stop = loop {
         match scan.next()? {
             Step::Limit => break None,
@@ -58,15 +77,13 @@ pub(crate) fn read_tail(
                 epoch = epoch.max(group.header.epoch);
                 confirm(&mut boundaries, group.header.synced_to);
                 boundaries.push(scan.at());
-                if watch == Some(scan.at().position) {
-                    watched = Some(scan.at().root);
-                }
+                watch.pass(scan.at());
             }
         }
     };
     let end = scan.at();
     let confirmed = boundaries.first().copied().unwrap_or(from);
-    let tail = Tail { end, behind: Behind::Zeros, damage: None, epoch, confirmed, watched };
+    let tail = Tail { end, behind: Behind::Zeros, damage: None, epoch, confirmed };
     let Some((offset, kind)) = stop else { return Ok(tail) };
     let (behind, damage) = match judge(&mut scan, offset, kind, closed)? {
         Judgement::Zeros => (Behind::Zeros, None),

@@ -48,8 +48,8 @@ pub enum Rule {
     /// A header is longer than the limit.
     #[error("the header is longer than the limit")]
     HeaderLength,
-    /// The header is not well-formed MessagePack.
-    #[error("the header is not well-formed MessagePack")]
+    /// The header is not well-formed MessagePack, or a value is not of its key's type.
+    #[error("the header is not well-formed MessagePack, or not of the types it must have")]
     Malformed,
     /// The header is not in the one form that its content has.
     #[error("the header is not canonical: {0}")]

@@ -97,16 +97,22 @@ fn read_body(body: &[u8], erased: bool, offset: ByteOffset) -> Result<Frame<'_>,
     let body_offset = offset.plus(FRAME_PREFIX_BYTES);
     let (header, length) = decode_header(body, body_offset)?;
     let (header_bytes, stored_payload) = body.split_at(length);
-    let broken = |rule| Flaw { rule, offset: body_offset.plus(length) };
-    let salt_bytes = if header.salted { PAYLOAD_SALT_BYTES } else { 0 };
-    if stored_payload.len() <= salt_bytes {
-        return Err(broken(Rule::Payload));
-    }
-    if erased && stored_payload.iter().any(|byte| *byte != 0) {
-        return Err(broken(Rule::ErasedPayload));
-    }
-    if header.salted && !erased && !stored_payload.starts_with(&PAYLOAD_SALT_MARKER) {
-        return Err(broken(Rule::Payload));
-    }
+    check_payload(header.salted, erased, stored_payload)
+        .map_err(|rule| Flaw { rule, offset: body_offset.plus(length) })?;
     Ok(Frame { header, header_bytes, stored_payload, erased, bytes: FRAME_PREFIX_BYTES + body.len() })
+}
+
+/// What every stored payload is like, asked right before it is written and right after it is read.
+pub(crate) fn check_payload(salted: bool, erased: bool, stored: &[u8]) -> Result<(), Rule> {
+    let salt_bytes = if salted { PAYLOAD_SALT_BYTES } else { 0 };
+    if stored.len() <= salt_bytes {
+        return Err(Rule::Payload);
+    }
+    if erased && stored.iter().any(|byte| *byte != 0) {
+        return Err(Rule::ErasedPayload);
+    }
+    match salted && !erased && !stored.starts_with(&PAYLOAD_SALT_MARKER) {
+        true => Err(Rule::Payload),
+        false => Ok(()),
+    }
 }

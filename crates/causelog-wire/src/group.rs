@@ -4,11 +4,13 @@ use causelog_types::{ByteOffset, EventHash, Header, Position, Root, limits, wide
 
 use crate::checksum::checksum;
 use crate::fixed::{FixedReader, FixedWriter};
+use crate::frame::check_payload;
+use crate::header::check_header;
 use crate::layout::{FRAME_PREFIX_BYTES, GROUP_HEADER_BYTES, GROUP_MAGIC};
 use crate::{Decoded, Flaw, Rule, Salt, encode_header, hash};
 
 /// The smallest frame there can be: its prefix, a header of the seven keys that are always there, a payload.
-const FRAME_BYTES_MIN: u64 = 80;
+pub(crate) const FRAME_BYTES_MIN: u64 = 83;
 
 /// What stands before the frames of a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -179,6 +181,9 @@ pub enum EncodeError {
     /// A group without an event.
     #[error("a commit group has at least one event")]
     GroupEmpty,
+    /// Something that breaks a rule of the format, so that it could not be read back.
+    #[error("it cannot be written, since it could not be read back: {0}")]
+    Unreadable(Rule),
 }
 
 /// Collects the frames of one group. Checksums come last, when the place is known.
@@ -230,8 +235,10 @@ impl GroupBuffer {
     /// header says so. On an error nothing has been added.
     ///
     /// # Errors
-    /// A header or a frame beyond the format's limits.
+    /// A header, a frame or a group beyond the format's limits, or what a decoder would refuse.
     pub fn push(&mut self, header: &Header, stored_payload: &[u8]) -> Result<PushedFrame, EncodeError> {
+        check_header(header).map_err(EncodeError::Unreadable)?;
+        check_payload(header.salted, false, stored_payload).map_err(EncodeError::Unreadable)?;
         let start = self.bytes.len();
         let pushed = self.try_push(header, stored_payload, start);
         if pushed.is_err() {
@@ -305,7 +312,7 @@ impl GroupBuffer {
     /// Fills in the group's header and every checksum for this place; returns the bytes to write there.
     ///
     /// # Errors
-    /// [`EncodeError::GroupEmpty`].
+    /// [`EncodeError::GroupEmpty`], or [`EncodeError::Unreadable`] for numbers that no group can have.
     pub fn seal(&mut self, salt: Salt, offset: ByteOffset, meta: &GroupMeta) -> Result<&[u8], EncodeError> {
         if self.frames.is_empty() {
             return Err(EncodeError::GroupEmpty);
@@ -330,6 +337,7 @@ impl GroupBuffer {
             root_before: meta.root_before,
             root_after: self.root_after(meta.root_before),
         };
+        let header = header.checked().map_err(EncodeError::Unreadable)?;
         self.bytes[..GROUP_HEADER_BYTES].copy_from_slice(&header.encode(salt, offset));
         Ok(&self.bytes)
     }

@@ -9,6 +9,8 @@ use crate::msgpack::{Reader, Writer};
 use crate::{Flaw, Rule};
 
 /// Writes a header in its canonical form: keys strictly ascending, defaults left out.
+///
+/// The header must hold what the data model allows; [`GroupBuffer::push`](crate::GroupBuffer::push) checks that.
 pub fn encode_header(header: &Header, out: &mut Vec<u8>) {
     let dag = &header.dag;
     let correlation = (dag.correlation_id != header.id).then_some(dag.correlation_id);
@@ -209,13 +211,7 @@ impl<'a> Fields<'a> {
         if self.correlation == Some(id) {
             return Err(broken(Rule::NotCanonical("a default is stored")));
         }
-        if self.previous_hash.is_some() != (self.revision > 0) {
-            return Err(broken(Rule::Value("p")));
-        }
-        if self.causes.iter().any(|cause| cause == id) || (self.depth > Depth(0) && self.causes.is_empty()) {
-            return Err(broken(Rule::Value("c")));
-        }
-        Ok(Header {
+        let header = Header {
             id,
             coordinate: Coordinate::new(entity, scope).map_err(|_| broken(Rule::Value("e")))?,
             kind: self.kind.ok_or(missing("k"))?,
@@ -235,12 +231,40 @@ impl<'a> Fields<'a> {
             evidence: self.evidence,
             batch_remaining: self.batch_remaining,
             salted: self.salted,
-        })
+        };
+        match check_header(&header) {
+            Ok(()) => Ok(header),
+            Err(rule) => Err(broken(rule)),
+        }
+    }
+}
+
+/// What holds between the values of every header, asked right before it is written and right after it is read.
+/// Each value's own type holds the rest.
+pub(crate) fn check_header(header: &Header) -> Result<(), Rule> {
+    let dag = &header.dag;
+    let rules = [
+        // The greatest number stands for "no end" in ranges, so that no region could ever match it.
+        (header.position.0 < u64::MAX, "q"),
+        (header.revision.0 < u64::MAX, "r"),
+        (dag.hlc.wall_ms < u64::MAX, "w"),
+        (usize::try_from(header.batch_remaining).is_ok_and(|rest| rest < limits::BATCH_EVENTS_MAX), "b"),
+        (header.previous_hash.is_some() == (header.revision > Revision(0)), "p"),
+        (dag.causes.iter().all(|cause| cause != header.id), "c"),
+        (dag.causes.is_empty() == (dag.depth == Depth(0)), "d"),
+        (header.evidence.as_ref().is_none_or(|evidence| evidence.check().is_ok()), "g"),
+    ];
+    match rules.into_iter().find(|(holds, _)| !holds) {
+        Some((_, key)) => Err(Rule::Value(key)),
+        None => Ok(()),
     }
 }
 
 /// A number that fits its type and is not the default 0, which would have been left out.
-fn narrow<T: TryFrom<u64> + Default + PartialEq>(reader: &mut Reader<'_>, key: &'static str) -> Result<T, Flaw> {
+fn narrow<T: TryFrom<u64> + Default + PartialEq>(
+    reader: &mut Reader<'_>,
+    key: &'static str,
+) -> Result<T, Flaw> {
     let value: T = narrow_any(reader, key)?;
     match value == T::default() {
         true => Err(reader.flaw(Rule::NotCanonical("a default is stored"))),
@@ -309,6 +333,5 @@ fn read_evidence(reader: &mut Reader<'_>) -> Result<Evidence, Flaw> {
         }
         _ => return Err(reader.flaw(Rule::Value("g"))),
     };
-    evidence.check().map_err(|_| reader.flaw(Rule::Value("g")))?;
     Ok(evidence)
 }

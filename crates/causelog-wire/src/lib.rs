@@ -3,9 +3,9 @@
 //! Typed headers, commit groups, frames, index blocks and the small files of a store, to bytes and back, as
 //! SPEC.md says. Checksums find accidents and hashes find tampering; both are computed here and nowhere else.
 //!
-//! This crate does no I/O and keeps no state. Decoding never panics, never allocates more than the input is
-//! long, and has three outcomes: the thing, *incomplete* (how much is missing), or *corrupt* (which rule, at
-//! which offset). Whether that means a torn tail or damage is for recovery to judge, not for a decoder.
+//! This crate does no I/O and keeps no state. Decoding never panics, allocates no more than the limits of one
+//! header, whatever lengths the bytes promise, and has three outcomes: the thing, *incomplete* (how much is
+//! missing), or *corrupt* (which rule, at which offset). Whether that means a torn tail or damage is for recovery to judge, not for a decoder.
 //!
 //! # Example
 //!
@@ -64,6 +64,7 @@ mod group;
 pub mod hash;
 mod header;
 mod index_file;
+mod index_rows;
 pub mod layout;
 mod msgpack;
 mod segment_header;
@@ -75,6 +76,7 @@ pub use frame::{Frame, decode_frame};
 pub use group::{EncodeError, GapReason, GroupBuffer, GroupHeader, GroupKind, GroupMeta, PushedFrame};
 pub use header::{decode_header, encode_header};
 pub use index_file::{BlockKind, IndexBlock, IndexFileHeader, decode_block, encode_block};
+pub use index_rows::{CauseRow, EventRow, StreamRow, TagRow};
 pub use segment_header::{Predecessor, SegmentHeader};
 pub use small_files::{CleanClose, Slot, StoreIdentity};
 

@@ -1,0 +1,13 @@
+#![deny(unused_must_use)]
+
+use causelog_gate::Receipt;
+
+fn admitted(receipt: Receipt) -> Receipt {
+    receipt
+}
+
+fn ignore(receipt: Receipt) {
+    admitted(receipt);
+}
+
+fn main() {}

@@ -1,0 +1,199 @@
+//! Reading an index file back: whole and bound to its segment, or not at all.
+
+use causelog_index::{AppliedEvent, AppliedGroup, Index, IndexError, Watermark};
+use causelog_io::IoError;
+use causelog_segment::{Directory, NamedFile, Segment, SegmentEnd, index_name};
+use causelog_types::{
+    ByteOffset, Causes, Coordinate, Depth, EventHash, EventId, EventKind, Hlc, Location, Position, Revision,
+    Tags, widen,
+};
+use causelog_wire::layout::{INDEX_BLOCK_BYTES_MAX, INDEX_BLOCK_HEADER_BYTES, INDEX_HEADER_BYTES};
+use causelog_wire::{
+    BlockKind, CauseRow, EventRow, IndexBlock, IndexFileHeader, Rule, Salt, StreamRow, TagRow, decode_block,
+};
+
+/// Why an index file is of no use. It costs only the time to read the segment's frames instead.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unusable {
+    #[error(transparent)]
+    Io(#[from] IoError),
+    #[error("it is not there")]
+    Missing,
+    #[error("it is not whole")]
+    NotWhole,
+    #[error("it belongs to another segment, or to another state of it")]
+    OtherSegment,
+    #[error("{0}")]
+    Rule(#[from] Rule),
+    #[error("its items contradict each other")]
+    Contradiction,
+    #[error(transparent)]
+    Index(#[from] IndexError),
+}
+
+/// What the index file of a sealed segment says.
+#[derive(Default)]
+pub(crate) struct Loaded {
+    streams: Vec<(Coordinate, EventHash)>,
+    events: Vec<Row>,
+}
+
+struct Row {
+    id: EventId,
+    location: Location,
+    stream: usize,
+    kind: EventKind,
+    revision: Revision,
+    depth: Depth,
+    hlc: Hlc,
+    causes: Vec<EventId>,
+    tags: Vec<Box<str>>,
+}
+
+impl Loaded {
+    /// Reads the index file of a segment. Nothing in it is believed before its checksums and its binding hold.
+    pub(crate) fn read(directory: &Directory, segment: &Segment, end: SegmentEnd) -> Result<Self, Unusable> {
+        let file = directory.open_if_there(&index_name(segment.number()))?.ok_or(Unusable::Missing)?;
+        let header = segment.header();
+        let bound = IndexFileHeader {
+            store: header.store,
+            segment: header.number,
+            segment_length: end.length,
+            base: header.base,
+            next: end.position,
+            root: end.root,
+            blocks: 0,
+        };
+        let mut bytes = [0; INDEX_HEADER_BYTES];
+        let read = file.read(&mut bytes, 0)?;
+        let found = IndexFileHeader::decode(&bytes[..read], header.salt).whole().ok_or(Unusable::NotWhole)?;
+        if (IndexFileHeader { blocks: 0, ..found }) != bound {
+            return Err(Unusable::OtherSegment);
+        }
+        let mut loaded = Self::default();
+        loaded.read_blocks(&file, &found, header.salt)?;
+        match widen(loaded.events.len()) == found.next.0 - found.base.0 {
+            true => Ok(loaded),
+            false => Err(Unusable::Contradiction),
+        }
+    }
+
+    fn read_blocks(
+        &mut self,
+        file: &NamedFile,
+        header: &IndexFileHeader,
+        salt: Salt,
+    ) -> Result<(), Unusable> {
+        let mut buffer = vec![0; INDEX_BLOCK_HEADER_BYTES + INDEX_BLOCK_BYTES_MAX];
+        let mut offset = ByteOffset::default().plus(INDEX_HEADER_BYTES);
+        // Causes and tags name events by number, so they wait until all events are known.
+        let mut later = Vec::new();
+        for _ in 0..header.blocks {
+            let read = file.read(&mut buffer, offset.0)?;
+            let decoded = decode_block(&buffer[..read], salt, offset).whole();
+            let (block, length) = decoded.ok_or(Unusable::NotWhole)?;
+            match block.kind {
+                BlockKind::Streams => self.streams(&block)?,
+                BlockKind::Events => self.events(&block, header)?,
+                BlockKind::Causes | BlockKind::Tags => {
+                    later.push((block.kind, block.items, block.content.to_vec()));
+                }
+            }
+            offset = offset.plus(length);
+        }
+        for (kind, items, content) in &later {
+            let block = IndexBlock { kind: *kind, items: *items, content };
+            match kind {
+                BlockKind::Causes => self.causes(&block)?,
+                _ => self.tags(&block)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn streams(&mut self, block: &IndexBlock<'_>) -> Result<(), Unusable> {
+        let mut content = block.content;
+        for _ in 0..block.items {
+            let row = StreamRow::decode(&mut content)?;
+            let coordinate = Coordinate::new(row.entity, row.scope).map_err(|_| Unusable::Contradiction)?;
+            self.streams.push((coordinate, row.last_hash));
+        }
+        Ok(())
+    }
+
+    fn events(&mut self, block: &IndexBlock<'_>, header: &IndexFileHeader) -> Result<(), Unusable> {
+        let mut content = block.content;
+        for _ in 0..block.items {
+            let row = EventRow::decode(&mut content)?;
+            let offset = ByteOffset(row.offset);
+            self.events.push(Row {
+                id: row.id,
+                location: Location { segment: header.segment, offset, bytes: row.bytes },
+                stream: usize::try_from(row.stream).map_err(|_| Unusable::Contradiction)?,
+                kind: row.kind,
+                revision: row.revision,
+                depth: row.depth,
+                hlc: row.hlc,
+                causes: Vec::new(),
+                tags: Vec::new(),
+            });
+        }
+        Ok(())
+    }
+
+    fn causes(&mut self, block: &IndexBlock<'_>) -> Result<(), Unusable> {
+        let mut content = block.content;
+        for _ in 0..block.items {
+            let row = CauseRow::decode(&mut content)?;
+            self.event(row.event)?.causes.push(row.cause);
+        }
+        Ok(())
+    }
+
+    fn tags(&mut self, block: &IndexBlock<'_>) -> Result<(), Unusable> {
+        let mut content = block.content;
+        for _ in 0..block.items {
+            let row = TagRow::decode(&mut content)?;
+            self.event(row.event)?.tags.push(row.tag.into());
+        }
+        Ok(())
+    }
+
+    fn event(&mut self, number: u32) -> Result<&mut Row, Unusable> {
+        let number = usize::try_from(number).map_err(|_| Unusable::Contradiction)?;
+        self.events.get_mut(number).ok_or(Unusable::Contradiction)
+    }
+
+    /// Applies all of it as one group.
+    pub(crate) fn apply(self, index: &dyn Index, base: Position, after: Watermark) -> Result<(), Unusable> {
+        let lists: Result<Vec<(Causes, Tags)>, Unusable> = self
+            .events
+            .iter()
+            .map(|row| {
+                let causes = Causes::new(row.causes.iter().copied()).map_err(|_| Unusable::Contradiction)?;
+                let tags = Tags::new(&row.tags).map_err(|_| Unusable::Contradiction)?;
+                Ok((causes, tags))
+            })
+            .collect();
+        let lists = lists?;
+        let mut events = Vec::with_capacity(self.events.len());
+        for (i, (row, (causes, tags))) in self.events.iter().zip(&lists).enumerate() {
+            let (coordinate, last_hash) = self.streams.get(row.stream).ok_or(Unusable::Contradiction)?;
+            events.push(AppliedEvent {
+                id: row.id,
+                coordinate,
+                kind: row.kind,
+                tags,
+                causes,
+                position: Position(base.0 + widen(i)),
+                revision: row.revision,
+                hlc: row.hlc,
+                depth: row.depth,
+                // Right for the stream's last event in the segment; heads are asked for that one alone.
+                hash: *last_hash,
+                location: row.location,
+            });
+        }
+        Ok(index.apply(&AppliedGroup { events: &events, after })?)
+    }
+}

@@ -1,0 +1,153 @@
+//! What is read, and the events as they come.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use causelog_index::{Direction, Index, IndexEntry, Selection};
+use causelog_segment::{FrameReader, Snapshot};
+use causelog_types::{Event, Position, Region};
+
+use crate::ReadError;
+
+/// A question for events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Query {
+    /// Which events.
+    pub region: Region,
+    /// Which way.
+    pub direction: Direction,
+    /// Forwards: the first position to read, the beginning unless given. Backwards: the position after the
+    /// first to read, the end unless given.
+    pub from: Option<Position>,
+    /// How many events at most; all unless given.
+    pub limit: Option<u64>,
+}
+
+impl Query {
+    /// All events of a region, forwards.
+    #[must_use]
+    pub fn new(region: Region) -> Self {
+        Self { region, direction: Direction::Forwards, from: None, limit: None }
+    }
+
+    /// The last first.
+    #[must_use]
+    pub fn backwards(self) -> Self {
+        Self { direction: Direction::Backwards, ..self }
+    }
+
+    /// From a position on; backwards, from the one before it.
+    #[must_use]
+    pub fn from(self, position: Position) -> Self {
+        Self { from: Some(position), ..self }
+    }
+
+    /// At most so many events.
+    #[must_use]
+    pub fn limit(self, limit: u64) -> Self {
+        Self { limit: Some(limit), ..self }
+    }
+}
+
+impl From<Region> for Query {
+    fn from(region: Region) -> Self {
+        Self::new(region)
+    }
+}
+
+impl From<&Region> for Query {
+    fn from(region: &Region) -> Self {
+        Self::new(region.clone())
+    }
+}
+
+/// The first number of entries asked of the index at once; it doubles up to the last.
+const BATCH_MIN: usize = 16;
+const BATCH_MAX: usize = 1024;
+
+/// The events of a query, read as they are asked for, as of the moment of the question: what is appended later
+/// does not show. After an error there are no more.
+#[derive(Debug)]
+pub struct Events {
+    index: Arc<dyn Index>,
+    frames: FrameReader,
+    as_of: Position,
+    query: Query,
+    /// Where the next batch begins.
+    from: Position,
+    left: u64,
+    batch: usize,
+    entries: VecDeque<IndexEntry>,
+    done: bool,
+}
+
+impl Events {
+    pub(crate) fn new(index: Arc<dyn Index>, frames: FrameReader, snapshot: &Snapshot, query: Query) -> Self {
+        let as_of = snapshot.end.position;
+        let from = match query.direction {
+            Direction::Forwards => query.from.unwrap_or_default(),
+            Direction::Backwards => query.from.unwrap_or(as_of).min(as_of),
+        };
+        let left = query.limit.unwrap_or(u64::MAX);
+        let entries = VecDeque::new();
+        Self { index, frames, as_of, query, from, left, batch: BATCH_MIN, entries, done: left == 0 }
+    }
+
+    fn step(&mut self) -> Result<Option<Event>, ReadError> {
+        loop {
+            let Some(entry) = self.entries.pop_front() else {
+                match self.fill()? {
+                    true => continue,
+                    false => return Ok(None),
+                }
+            };
+            let event = read_entry(&mut self.frames, &entry)?;
+            if self.query.region.matches(&event.header.facts()) {
+                self.left -= 1;
+                return Ok(Some(event));
+            }
+        }
+    }
+
+    /// Asks the index for the next entries; whether there are any.
+    fn fill(&mut self) -> Result<bool, ReadError> {
+        let limit = self.batch.min(usize::try_from(self.left).unwrap_or(usize::MAX));
+        let selection = Selection {
+            region: &self.query.region,
+            from: self.from,
+            direction: self.query.direction,
+            limit,
+            as_of: self.as_of,
+        };
+        self.entries = self.index.select(&selection)?.into();
+        self.batch = (self.batch * 2).min(BATCH_MAX);
+        let Some(last) = self.entries.back() else { return Ok(false) };
+        self.from = match self.query.direction {
+            Direction::Forwards => Position(last.position.0.saturating_add(1)),
+            Direction::Backwards => last.position,
+        };
+        Ok(true)
+    }
+}
+
+impl Iterator for Events {
+    type Item = Result<Event, ReadError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.done {
+            return None;
+        }
+        let item = self.step().transpose();
+        self.done = !matches!(item, Some(Ok(_))) || self.left == 0;
+        item
+    }
+}
+
+/// Reads what an index names, and checks that it stands there.
+pub(crate) fn read_entry(frames: &mut FrameReader, entry: &IndexEntry) -> Result<Event, ReadError> {
+    let event = frames.read_event(entry.location)?;
+    match event.header.id == entry.id && event.header.position == entry.position {
+        true => Ok(event),
+        false => Err(ReadError::Stale { id: entry.id, position: entry.position }),
+    }
+}

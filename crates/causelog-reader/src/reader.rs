@@ -1,0 +1,107 @@
+//! The read side of a store.
+
+use std::sync::Arc;
+
+use causelog_index::{Counts, Index};
+use causelog_segment::{Log, Published, Snapshot};
+use causelog_types::{Coordinate, Event, EventId, StoreHead, StreamHead};
+
+use crate::ReadError;
+use crate::graph::{Ancestors, Descendants};
+use crate::query::{Events, Query, read_entry};
+
+/// The read side of a store. Every answer is as of the end that was published when the question was asked.
+///
+/// Cloning is cheap.
+#[derive(Clone, Debug)]
+pub struct Reader {
+    log: Log,
+    published: Arc<Published>,
+    index: Arc<dyn Index>,
+}
+
+impl Reader {
+    /// Reads a log by its published end and an index that has been brought up to it.
+    #[must_use]
+    pub fn new(log: Log, published: Arc<Published>, index: Arc<dyn Index>) -> Self {
+        Self { log, published, index }
+    }
+
+    /// The log that is read.
+    #[must_use]
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// The end of the store.
+    #[must_use]
+    pub fn end(&self) -> StoreHead {
+        self.published.load().end.head()
+    }
+
+    /// What is published now.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        self.published.load()
+    }
+
+    /// How many events and streams there are.
+    ///
+    /// # Errors
+    /// The index fails.
+    pub fn counts(&self) -> Result<Counts, ReadError> {
+        Ok(self.index.counts(self.published.load().end.position)?)
+    }
+
+    /// The event with this id.
+    ///
+    /// # Errors
+    /// The log is damaged there, or the index fails.
+    pub fn get(&self, id: EventId) -> Result<Option<Event>, ReadError> {
+        let snapshot = self.published.load();
+        match self.index.lookup(&[id], snapshot.end.position)?.first() {
+            Some(Some(entry)) => read_entry(&mut self.log.frames(&snapshot), entry).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// The events of a query, read as they are asked for.
+    #[must_use]
+    pub fn read(&self, query: Query) -> Events {
+        let snapshot = self.published.load();
+        Events::new(Arc::clone(&self.index), self.log.frames(&snapshot), &snapshot, query)
+    }
+
+    /// The last event of a stream.
+    ///
+    /// # Errors
+    /// The log is damaged there, or the index fails.
+    pub fn head(&self, stream: &Coordinate) -> Result<Option<StreamHead>, ReadError> {
+        let snapshot = self.published.load();
+        let heads = self.index.heads(&[stream], snapshot.end.position)?;
+        let Some(Some(head)) = heads.first() else { return Ok(None) };
+        let hash = match head.hash {
+            Some(hash) => hash,
+            None => self.log.frames(&snapshot).read(head.location)?.hash(),
+        };
+        Ok(Some(StreamHead { position: head.position, revision: head.revision, hash, hlc: head.hlc }))
+    }
+
+    /// The events that led to one, itself included, each once, the latest first.
+    ///
+    /// # Errors
+    /// There is no such event, or the index fails.
+    pub fn ancestors(&self, id: EventId) -> Result<Ancestors, ReadError> {
+        let snapshot = self.published.load();
+        Ancestors::new(Arc::clone(&self.index), self.log.frames(&snapshot), snapshot.end.position, id)
+    }
+
+    /// The events that one led to, itself included, each once, the earliest first.
+    ///
+    /// # Errors
+    /// There is no such event, or the index fails.
+    pub fn descendants(&self, id: EventId) -> Result<Descendants, ReadError> {
+        let snapshot = self.published.load();
+        Descendants::new(Arc::clone(&self.index), self.log.frames(&snapshot), snapshot.end.position, id)
+    }
+}

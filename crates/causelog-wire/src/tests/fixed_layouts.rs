@@ -1,0 +1,231 @@
+//! Tests of the fixed layouts: segment header, `store`, `closed`, slots, index files.
+
+use causelog_types::*;
+
+use super::samples::*;
+use crate::checksum::checksum;
+use crate::layout::*;
+use crate::*;
+
+const SEGMENT: SegmentHeader = SegmentHeader {
+    store: STORE,
+    number: SegmentNumber(3),
+    base: Position(70),
+    base_root: Root([0xa1; 32]),
+    base_hlc: Hlc { wall_ms: 1_700_000_000_000, counter: 9 },
+    salt: SALT,
+    previous: Some(Predecessor { number: SegmentNumber(2), length: 65_536, root: Root([0xa1; 32]) }),
+};
+const IDENTITY: StoreIdentity = StoreIdentity { store: STORE, created_ms: 1_700_000_000_000 };
+const CLOSED: CleanClose = CleanClose {
+    store: STORE,
+    position: Position(70),
+    root: Root([0xa1; 32]),
+    hlc: Hlc { wall_ms: 1_700_000_000_000, counter: 9 },
+    segment: Some(SegmentNumber(3)),
+    segment_length: 4096,
+};
+const SLOT_SAMPLE: Slot = Slot {
+    epoch: 4,
+    segment: Some(SegmentNumber(3)),
+    offset: ByteOffset(4096),
+    position: Position(70),
+    root: Root([0xa1; 32]),
+};
+const INDEX: IndexFileHeader = IndexFileHeader {
+    store: STORE,
+    segment: SegmentNumber(3),
+    segment_length: 4096,
+    base: Position(10),
+    next: Position(70),
+    root: Root([0xa1; 32]),
+    blocks: 2,
+};
+/// The lower half of the store's id.
+const STORE_SALT: Salt = Salt(0x8000_0000_0000_0001);
+
+/// What holds for every fixed layout: it comes back, every flipped bit is found, a cut is incomplete.
+fn check_layout<T: Copy + PartialEq + std::fmt::Debug>(
+    thing: T,
+    bytes: &[u8],
+    decode: impl Fn(&[u8]) -> Decoded<T>,
+) {
+    assert_eq!(decode(bytes), Decoded::Whole(thing));
+    check_every_flip(bytes, |bytes| decode(bytes).whole().is_some());
+    check_every_cut(bytes, |_| bytes.len(), decode);
+}
+
+/// What holds for every layout with a version: a newer one is told from damage, a flag is unsupported.
+fn check_version<T: std::fmt::Debug>(bytes: &[u8], salt: Salt, decode: impl Fn(&[u8]) -> Decoded<T>) {
+    let with = |at: usize, value: u16| replaced(bytes, at, &value.to_le_bytes());
+    for version in [0, 2, 3, 256, u16::MAX] {
+        let rule = rule_of(decode(&mended(&with(8, version), salt, ByteOffset(0))));
+        assert_eq!(rule, Rule::UnsupportedVersion(version));
+        assert!(rule.is_unsupported());
+        assert_eq!(rule_of(decode(&with(8, version))), Rule::Checksum);
+        // A newer version may give the flags a meaning: the version is judged first.
+        let newer = replaced(&with(8, version), 10, &[1]);
+        assert_eq!(rule_of(decode(&mended(&newer, salt, ByteOffset(0)))), Rule::UnsupportedVersion(version));
+    }
+    for flag in 0..16 {
+        let rule = rule_of(decode(&mended(&with(10, 1 << flag), salt, ByteOffset(0))));
+        assert!(matches!(rule, Rule::Unsupported(_)), "{rule}");
+    }
+    assert_eq!(rule_of(decode(&mended(&replaced(bytes, 0, b"X"), salt, ByteOffset(0)))), Rule::Magic);
+}
+
+fn at(layout: &[Field], name: &str) -> usize {
+    layout.iter().find(|field| field.name == name).unwrap().offset
+}
+
+/// Spec: WIRE-1, WIRE-2. Integers little-endian, ids in the byte order of their text.
+#[test]
+fn numbers_and_ids_have_their_byte_order() {
+    let bytes = SEGMENT.encode();
+    assert_eq!(bytes[..12], *b"CLOGSEG\n\x01\x00\x00\x00");
+    assert_eq!(bytes[12..28], [1, 0x92, 0, 0, 0, 0, 0x70, 0, 0x80, 0, 0, 0, 0, 0, 0, 1]);
+    assert_eq!(bytes[28..36], [3, 0, 0, 0, 0, 0, 0, 0]);
+    assert_eq!(bytes[at(&SEGMENT_HEADER, "salt")..][..8], [0xef, 0xcd, 0xab, 0x89, 0x67, 0x45, 0x23, 0x01]);
+}
+
+/// Spec: WIRE-3. The check value of this CRC, over the nine digits, is known to everyone.
+#[test]
+fn the_checksum_is_crc32_iso_hdlc() {
+    let salt = Salt(u64::from_le_bytes(*b"12345678"));
+    let offset = ByteOffset(u64::from_le_bytes(*b"9abcdefg"));
+    assert_eq!(checksum(salt, offset, &[b"hi", b"j"]), crc32fast::hash(b"123456789abcdefghij"));
+    assert_eq!(crc32fast::hash(b"123456789"), 0xcbf4_3926);
+}
+
+/// Spec: SEG-2, WIRE-7, WIRE-8
+#[test]
+fn segment_headers_come_back() {
+    for previous in [SEGMENT.previous, None] {
+        let header = SegmentHeader { previous, ..SEGMENT };
+        check_layout(header, &header.encode(), SegmentHeader::decode);
+    }
+    let followed = [&SEGMENT.encode()[..], b"CLGp"].concat();
+    assert_eq!(SegmentHeader::decode(&followed), Decoded::Whole(SEGMENT));
+    check_version(&SEGMENT.encode(), SALT, SegmentHeader::decode);
+}
+
+/// Spec: SEG-2, SEG-4
+#[test]
+fn segments_have_numbers_and_earlier_predecessors() {
+    let check = |edits: &[(&str, &[u8])], rule: Rule| {
+        let mut bytes = SEGMENT.encode().to_vec();
+        for (field, with) in edits {
+            bytes = replaced(&bytes, at(&SEGMENT_HEADER, field), with);
+        }
+        assert_eq!(rule_of(SegmentHeader::decode(&mended(&bytes, SALT, ByteOffset(0)))), rule);
+    };
+    check(&[("number", &[0])], Rule::Range("number"));
+    check(&[("previous_number", &[3])], Rule::Range("predecessor"));
+    check(&[("previous_number", &[4])], Rule::Range("predecessor"));
+    check(&[("number", &[2])], Rule::Range("predecessor"));
+    // Without a predecessor there is nothing to say of one.
+    check(&[("previous_number", &[0])], Rule::Range("predecessor"));
+    check(&[("previous_number", &[0]), ("previous_length", &[0; 8])], Rule::Range("predecessor"));
+    check(&[("previous_number", &[0]), ("previous_root", &[0; 32])], Rule::Range("predecessor"));
+}
+
+/// Spec: STORE-2, WIRE-7, WIRE-8
+#[test]
+fn identities_come_back() {
+    check_layout(IDENTITY, &IDENTITY.encode(), StoreIdentity::decode);
+    check_version(&IDENTITY.encode(), Salt(0), StoreIdentity::decode);
+    let longer = [&IDENTITY.encode()[..], &[0]].concat();
+    assert_eq!(rule_of(StoreIdentity::decode(&longer)), Rule::Range("file length"));
+}
+
+/// Spec: CLOSE-2, WIRE-7, WIRE-8
+#[test]
+fn clean_closes_come_back() {
+    let empty = CleanClose { segment: None, segment_length: 0, position: Position(0), ..CLOSED };
+    for closed in [CLOSED, empty] {
+        check_layout(closed, &closed.encode(), CleanClose::decode);
+    }
+    check_version(&CLOSED.encode(), STORE_SALT, CleanClose::decode);
+    let longer = [&CLOSED.encode()[..], &[0]].concat();
+    assert_eq!(rule_of(CleanClose::decode(&longer)), Rule::Range("file length"));
+}
+
+/// Spec: WIRE-7. A later version's small file may be longer; it is still told from damage.
+#[test]
+fn longer_files_of_newer_versions_are_unsupported() {
+    let newer = mended(&replaced(&IDENTITY.encode(), 8, &[2]), Salt(0), ByteOffset(0));
+    let rule = rule_of(StoreIdentity::decode(&[&newer[..], b"more"].concat()));
+    assert_eq!(rule, Rule::UnsupportedVersion(2));
+}
+
+/// Spec: SLOT-2. A slot is bound to its store and to its place.
+#[test]
+fn slots_come_back() {
+    let empty = Slot { segment: None, offset: ByteOffset(0), position: Position(0), ..SLOT_SAMPLE };
+    for slot in [SLOT_SAMPLE, empty] {
+        for offset in SLOT_OFFSETS.map(ByteOffset) {
+            let bytes = slot.encode(STORE, offset);
+            check_layout(slot, &bytes, |bytes| Slot::decode(bytes, STORE, offset));
+            assert_eq!(rule_of(Slot::decode(&bytes, STORE, offset.plus(512))), Rule::Checksum);
+            let other = StoreId::from_u128(STORE.as_u128() + 1);
+            assert_eq!(rule_of(Slot::decode(&bytes, other, offset)), Rule::Checksum);
+            assert_eq!(mended(&bytes, STORE_SALT, offset), bytes);
+        }
+    }
+    assert_eq!(rule_of(Slot::decode(&[0; SLOT_BYTES], STORE, ByteOffset(0))), Rule::Magic);
+}
+
+/// Spec: INDEX-2, WIRE-7, WIRE-8
+#[test]
+fn index_headers_come_back() {
+    let bytes = INDEX.encode(SALT);
+    check_layout(INDEX, &bytes, |bytes| IndexFileHeader::decode(bytes, SALT));
+    check_version(&bytes, SALT, |bytes| IndexFileHeader::decode(bytes, SALT));
+    assert_eq!(rule_of(IndexFileHeader::decode(&bytes, Salt(1))), Rule::Checksum);
+    let reversed = IndexFileHeader { base: Position(71), ..INDEX };
+    assert_eq!(rule_of(IndexFileHeader::decode(&reversed.encode(SALT), SALT)), Rule::Range("next_position"));
+}
+
+/// Spec: INDEX-3
+#[test]
+fn index_blocks_come_back() {
+    let mut file = INDEX.encode(SALT).to_vec();
+    let kinds = [BlockKind::Streams, BlockKind::Events, BlockKind::Causes, BlockKind::Tags];
+    for (kind, content) in kinds.into_iter().zip([&b"abc"[..], b"", &[0; 40], b"d"]) {
+        let (start, block) = (file.len(), IndexBlock { kind, items: 3, content });
+        encode_block(&block, SALT, &mut file);
+        let (bytes, offset) = (&file[start..], ByteOffset::default().plus(start));
+        let decode = |bytes: &[u8]| decode_block(bytes, SALT, offset).whole().map(|(_, length)| length);
+        assert_eq!(decode_block(bytes, SALT, offset), Decoded::Whole((block, bytes.len())));
+        check_every_flip(bytes, |bytes| decode(bytes).is_some());
+        let need =
+            |length| if length < INDEX_BLOCK_HEADER_BYTES { INDEX_BLOCK_HEADER_BYTES } else { bytes.len() };
+        check_every_cut(bytes, need, |cut| decode_block(cut, SALT, offset));
+        assert_eq!(decode(&[bytes, b"more"].concat()), Some(bytes.len()));
+        assert_eq!(rule_of(decode_block(bytes, SALT, offset.plus(1))), Rule::Checksum);
+        assert_eq!(rule_of(decode_block(bytes, Salt(1), offset)), Rule::Checksum);
+    }
+}
+
+/// Spec: INDEX-3, WIRE-6, WIRE-8
+#[test]
+fn index_blocks_out_of_range_are_refused() {
+    let check = |header: [&[u8]; 4], content: &[u8], rule: Rule| {
+        let header = header.concat();
+        let sum = checksum(SALT, OFFSET, &[&header, content]).to_le_bytes();
+        assert_eq!(rule_of(decode_block(&[&header[..], &sum, content].concat(), SALT, OFFSET)), rule);
+    };
+    let zero = [0; 4];
+    for kind in [[0, 0], [5, 0], [1, 1]] {
+        check([&kind, &[0, 0], &zero, &zero], b"", Rule::Unsupported("index block kind"));
+    }
+    check([&[1, 0], &[0, 0x80], &zero, &zero], b"", Rule::Unsupported("index block flag"));
+    for length in [1024 * 1024 + 1, u32::MAX] {
+        check([&[1, 0], &[0, 0], &zero, &length.to_le_bytes()], b"", Rule::Range("length"));
+    }
+    let longest = vec![7; INDEX_BLOCK_BYTES_MAX];
+    let mut bytes = Vec::new();
+    encode_block(&IndexBlock { kind: BlockKind::Tags, items: 1, content: &longest }, SALT, &mut bytes);
+    let (block, length) = decode_block(&bytes, SALT, ByteOffset(0)).whole().unwrap();
+    assert_eq!((block.content, length), (&longest[..], 16 + INDEX_BLOCK_BYTES_MAX));
+}

@@ -1,0 +1,51 @@
+//! Bringing an index up to its log, at every open.
+
+use causelog_index::{AppliedEvent, AppliedGroup, Index, Watermark};
+use causelog_segment::{Group, Log, Snapshot};
+use causelog_types::Position;
+
+use crate::error::CatchUpError;
+
+/// Applies to an index what it lacks of a log, before anything of the log is published. An index that the log
+/// does not confirm (of another store, beyond the end, inside a group, with another root) is reset and applied
+/// from 0.
+///
+/// # Errors
+/// The log is damaged or the index fails.
+pub fn catch_up(index: &dyn Index, log: &Log, snapshot: &Snapshot) -> Result<(), CatchUpError> {
+    let from = match confirmed(index, log, snapshot)? {
+        Some(next) => next,
+        None => {
+            index.reset()?;
+            Position(0)
+        }
+    };
+    for group in log.groups(snapshot, from) {
+        apply(index, log, &group?)?;
+    }
+    Ok(())
+}
+
+/// Up to where the log confirms what the index says of itself.
+fn confirmed(index: &dyn Index, log: &Log, snapshot: &Snapshot) -> Result<Option<Position>, CatchUpError> {
+    // An index that cannot tell is as good as none.
+    let Ok(watermark) = index.watermark() else { return Ok(None) };
+    let Some(Watermark { store, next, root }) = watermark else { return Ok(Some(Position(0))) };
+    if store != log.store() || log.root_at(snapshot, next)? != Some(root) {
+        tracing::info!(position = next.0, "the log does not confirm the index; it is rebuilt");
+        return Ok(None);
+    }
+    Ok(Some(next))
+}
+
+fn apply(index: &dyn Index, log: &Log, group: &Group) -> Result<(), CatchUpError> {
+    let events: Vec<AppliedEvent<'_>> = group
+        .events
+        .iter()
+        .map(|event| AppliedEvent::new(&event.header, event.hash, event.location))
+        .collect();
+    let header = &group.header;
+    let after = Watermark { store: log.store(), next: header.next(), root: header.root_after };
+    index.apply(&AppliedGroup { events: &events, after })?;
+    Ok(())
+}

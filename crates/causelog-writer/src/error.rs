@@ -1,0 +1,215 @@
+//! What an append can fail with, and what then has become of its events.
+
+use std::fmt;
+use std::sync::Arc;
+
+use causelog_index::IndexError;
+use causelog_segment::LogError;
+use causelog_types::{Coordinate, EventId, ExpectedRevision, InvalidValue, Position, Revision};
+
+/// An append that was not acknowledged. It carries the ids of its events: appending them again settles it.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{kind}; {fate}")]
+pub struct AppendError {
+    ids: Vec<EventId>,
+    fate: Fate,
+    kind: AppendErrorKind,
+}
+
+/// What has become of the events of an append that was not acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Fate {
+    /// None is in the log, and none will appear.
+    NotWritten,
+    /// They may be in the log, or not. Open the store again and append them with the same ids: if they are
+    /// there, the first receipts are returned.
+    Unknown,
+    /// They are in the log, durably. Open the store again to see them.
+    Written,
+}
+
+/// Why an append was not acknowledged.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AppendErrorKind {
+    /// The batch is empty.
+    #[error("the batch has no event")]
+    EmptyBatch,
+    /// The batch is beyond a limit.
+    #[error("the batch has {given} {what}; at most {limit} are allowed")]
+    BatchTooLarge {
+        /// What there is too much of.
+        what: &'static str,
+        /// How much.
+        given: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// An event's frame is beyond its limit.
+    #[error("event {index} of the batch takes {bytes} bytes; at most {limit} are allowed")]
+    EventTooLarge {
+        /// The event's place in the batch.
+        index: usize,
+        /// The length of its frame.
+        bytes: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// An ordinary append of a library event.
+    #[error("event {index} of the batch is a library event: its kind's category or its entity is reserved")]
+    Reserved {
+        /// The event's place in the batch.
+        index: usize,
+    },
+    /// A value that the data model does not allow.
+    #[error(transparent)]
+    Invalid(#[from] InvalidValue),
+    /// Two events of the batch have the same id.
+    #[error("event {id} is twice in the batch")]
+    DuplicateId {
+        /// The id.
+        id: EventId,
+    },
+    /// The id is in the store with other content.
+    #[error("event {id} is already stored at position {position} with other content")]
+    IdConflict {
+        /// The id.
+        id: EventId,
+        /// Where the stored event stands.
+        position: Position,
+    },
+    /// Some events of the batch are in the store with the same content, and some are not.
+    #[error("{} events of the batch are already stored, and the others are not", stored.len())]
+    PartlyStored {
+        /// The ones that are stored.
+        stored: Vec<EventId>,
+    },
+    /// A cause is neither in the store nor earlier in the batch.
+    #[error(
+        "event {index} of the batch names cause {cause}, which is neither stored nor earlier in the batch"
+    )]
+    UnknownCause {
+        /// The event's place in the batch.
+        index: usize,
+        /// The cause.
+        cause: EventId,
+    },
+    /// The stream is not as expected.
+    #[error("stream {stream} was expected {}, but {}", Expected(*expected), Actual(*actual))]
+    WrongRevision {
+        /// The event's place in the batch.
+        index: usize,
+        /// The stream.
+        stream: Coordinate,
+        /// What was expected.
+        expected: ExpectedRevision,
+        /// The revision of its last event; `None` when it is empty.
+        actual: Option<Revision>,
+    },
+    /// The log refused, before anything was written; it may not the next time.
+    #[error("the log cannot take the events now: {0}")]
+    Refused(Arc<LogError>),
+    /// The log failed. The writer takes no more appends until the store is opened again.
+    #[error("the log failed: {0}")]
+    LogFailed(Arc<LogError>),
+    /// The index failed. After a failure behind a sync, the writer takes no more appends.
+    #[error("the index failed: {0}")]
+    IndexFailed(Arc<IndexError>),
+    /// The writer has failed before; open the store again.
+    #[error("the writer takes no more appends since an earlier failure ({0}); open the store again")]
+    Poisoned(Poison),
+    /// The store is open read-only.
+    #[error("the store is open read-only")]
+    ReadOnly,
+    /// The store is closed.
+    #[error("the store is closed")]
+    Closed,
+}
+
+/// Why a writer takes no more appends.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Poison {
+    /// A step of the log failed.
+    #[error(transparent)]
+    Log(Arc<LogError>),
+    /// The index failed.
+    #[error(transparent)]
+    Index(Arc<IndexError>),
+    /// The writer panicked.
+    #[error("the writer panicked")]
+    Panicked,
+}
+
+impl AppendError {
+    /// Makes an error of an append of these events.
+    #[must_use]
+    pub fn new(ids: Vec<EventId>, fate: Fate, kind: AppendErrorKind) -> Self {
+        Self { ids, fate, kind }
+    }
+
+    /// The ids of the events, in the order given.
+    #[must_use]
+    pub fn ids(&self) -> &[EventId] {
+        &self.ids
+    }
+
+    /// What has become of the events.
+    #[must_use]
+    pub fn fate(&self) -> Fate {
+        self.fate
+    }
+
+    /// Why.
+    #[must_use]
+    pub fn kind(&self) -> &AppendErrorKind {
+        &self.kind
+    }
+}
+
+impl fmt::Display for Fate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotWritten => "nothing was written",
+            Self::Unknown => {
+                "whether the events were written is unknown: open the store again and retry with their ids"
+            }
+            Self::Written => "the events were written: open the store again to see them",
+        })
+    }
+}
+
+struct Expected(ExpectedRevision);
+
+impl fmt::Display for Expected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            ExpectedRevision::Any => f.write_str("in any state"),
+            ExpectedRevision::Empty => f.write_str("to be empty"),
+            ExpectedRevision::Exists => f.write_str("to have events"),
+            ExpectedRevision::Exactly(revision) => write!(f, "at revision {revision}"),
+        }
+    }
+}
+
+struct Actual(Option<Revision>);
+
+impl fmt::Display for Actual {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            None => f.write_str("it is empty"),
+            Some(revision) => write!(f, "it is at revision {revision}"),
+        }
+    }
+}
+
+/// A store whose index could not be brought up to its log.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CatchUpError {
+    /// The log.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The index.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+}

@@ -1,0 +1,121 @@
+//! How a store is opened.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use causelog_index::Index;
+use causelog_index_sealed::{IndexFiles, SealedIndex};
+use causelog_io::{Environment, IoError, RealStorage};
+use causelog_reader::Reader;
+use causelog_segment::{AppenderSettings, Published, open_reader, open_writer};
+use causelog_types::{limits, widen};
+use causelog_writer::{Machine, Writer, WriterSettings, catch_up};
+
+use crate::{OpenError, Store};
+
+/// The least a segment can be set to.
+const SEGMENT_BYTES_MIN: u64 = 4 * 1024;
+/// The most a segment can be set to.
+const SEGMENT_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
+/// The least an event's limit can be set to.
+const FRAME_BYTES_MIN: usize = 1024;
+
+/// How a store is opened. The defaults are right for most.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Options {
+    /// Where indexes live; the default backend unless given.
+    index: Option<Arc<dyn Index>>,
+    appender: AppenderSettings,
+    frame_bytes_max: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            index: None,
+            appender: AppenderSettings::default(),
+            frame_bytes_max: limits::FRAME_BYTES_DEFAULT,
+        }
+    }
+}
+
+impl Options {
+    /// Answers questions from this index, in place of the default backend. If it holds something else than the
+    /// store's log, it is reset and filled anew.
+    pub fn index(self, index: Arc<dyn Index>) -> Self {
+        Self { index: Some(index), ..self }
+    }
+
+    /// At which length a segment is full: 4 KiB to 4 GiB, 64 MiB unless given.
+    pub fn segment_bytes(self, segment_bytes: u64) -> Self {
+        Self { appender: AppenderSettings { segment_bytes }, ..self }
+    }
+
+    /// How long one event may be, with all that stands around its payload: 1 KiB to 64 MiB, 16 MiB unless given.
+    /// It binds appends alone.
+    pub fn frame_bytes_max(self, frame_bytes_max: usize) -> Self {
+        Self { frame_bytes_max, ..self }
+    }
+
+    /// Opens the store in a directory to read and append, making both if they are not there; the directory's
+    /// parent must be.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn open(self, path: impl AsRef<Path>) -> Result<Store, OpenError> {
+        self.check()?;
+        let path = path.as_ref();
+        let storage = RealStorage::create(path).map_err(IoError::on("open", path.display().to_string()))?;
+        self.open_in(Environment::real(Arc::new(storage)))
+    }
+
+    /// Opens the store in a directory read-only. Beside a living writer it holds what that one had published.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn open_read_only(self, path: impl AsRef<Path>) -> Result<Store, OpenError> {
+        self.check()?;
+        let path = path.as_ref();
+        let storage = RealStorage::open(path).map_err(IoError::on("open", path.display().to_string()))?;
+        self.open_read_only_in(Environment::real(Arc::new(storage)))
+    }
+
+    /// As [`Options::open`], in a directory, with a clock and with randomness of any kind.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn open_in(self, environment: Environment) -> Result<Store, OpenError> {
+        self.check()?;
+        let (log, snapshot, appender, report) = open_writer(&environment, self.appender)?;
+        let index = self.index.unwrap_or_else(|| SealedIndex::open(&log, &snapshot, IndexFiles::Maintained));
+        let settings = WriterSettings { frame_bytes_max: self.frame_bytes_max };
+        let for_writer = Arc::clone(&index);
+        let machine = Machine::start(&environment, log.clone(), snapshot, appender, for_writer, settings)?;
+        let reader = Reader::new(log, machine.published(), index);
+        Ok(Store::new(environment, reader, Some(Writer::new(machine)), report))
+    }
+
+    /// As [`Options::open_read_only`], in a directory, with a clock and with randomness of any kind.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn open_read_only_in(self, environment: Environment) -> Result<Store, OpenError> {
+        self.check()?;
+        let (log, snapshot, report) = open_reader(&environment)?;
+        let index = self.index.unwrap_or_else(|| SealedIndex::open(&log, &snapshot, IndexFiles::ReadOnly));
+        catch_up(&*index, &log, &snapshot)?;
+        let reader = Reader::new(log, Published::new(snapshot), index);
+        Ok(Store::new(environment, reader, None, report))
+    }
+
+    fn check(&self) -> Result<(), OpenError> {
+        let within = |option, given, least, most| match (least..=most).contains(&given) {
+            true => Ok(()),
+            false => Err(OpenError::Option { option, given, least, most }),
+        };
+        within("segment_bytes", self.appender.segment_bytes, SEGMENT_BYTES_MIN, SEGMENT_BYTES_MAX)?;
+        let (least, most) = (widen(FRAME_BYTES_MIN), widen(limits::FRAME_BYTES_MAX));
+        within("frame_bytes_max", widen(self.frame_bytes_max), least, most)
+    }
+}
