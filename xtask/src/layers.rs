@@ -31,6 +31,6 @@ pub(crate) const LAYERS: &[Layer] = &[
     layer("causelog-segment",      &["types", "wire", "io"], &["parking_lot", "thiserror", "tracing"]),
     layer("causelog-index-sealed", &["types", "wire", "io", "segment", "index"], &["parking_lot", "thiserror", "tracing"]),
     layer("causelog-writer",       &["types", "wire", "io", "segment", "index"], &["parking_lot", "thiserror", "tracing"]),
-    layer("causelog-reader",       &["types", "wire", "io", "segment", "index"], &["thiserror"]),
-    layer("causelog",              &["types", "io", "wire", "gate", "segment", "index", "index-sealed", "writer", "reader"], &["thiserror"]),
+    layer("causelog-reader",       &["types", "io", "segment", "index"], &["thiserror"]),
+    layer("causelog",              &["types", "io", "gate", "segment", "index", "index-sealed", "writer", "reader"], &["thiserror"]),
 ];

@@ -37,7 +37,11 @@ impl Causes {
     pub fn new(ids: impl IntoIterator<Item = EventId>) -> Result<Self, InvalidValue> {
         let ids: Vec<EventId> = ids.into_iter().collect();
         if ids.len() > limits::CAUSES_MAX {
-            return Err(InvalidValue::TooMany { what: "causes", count: ids.len(), limit: limits::CAUSES_MAX });
+            return Err(InvalidValue::TooMany {
+                what: "causes",
+                count: ids.len(),
+                limit: limits::CAUSES_MAX,
+            });
         }
         if let Some(twice) = first_duplicate(&ids) {
             return Err(InvalidValue::Duplicate { what: "cause", value: twice.to_string() });

@@ -47,7 +47,9 @@ pub enum InvalidValue {
         value: String,
     },
     /// A kind of a category that is the library's own.
-    #[error("kind {bits:#06x} is of a category reserved for the library (0x0 and 0xD); use another upper digit")]
+    #[error(
+        "kind {bits:#06x} is of a category reserved for the library (0x0 and 0xD); use another upper digit"
+    )]
     ReservedKind {
         /// The kind's bits.
         bits: u16,

@@ -4,8 +4,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::{
-    Causes, Coordinate, DagPosition, EventHash, EventId, EventKind, Evidence, Facts, Hlc, InvalidValue, Payload,
-    PayloadHash, Position, Revision, Root, Tags,
+    Causes, Coordinate, DagPosition, EventHash, EventId, EventKind, Evidence, Facts, Hlc, InvalidValue,
+    Payload, PayloadHash, Position, Revision, Root, Tags,
 };
 
 /// Everything the log says of an event but its payload.

@@ -48,11 +48,9 @@ impl Evidence {
             Self::Bypassed { reason, justification } => reason.len().saturating_add(justification.len()),
         };
         match bytes > limits::EVIDENCE_BYTES_MAX {
-            true => Err(InvalidValue::TooLong {
-                what: "gate evidence",
-                bytes,
-                limit: limits::EVIDENCE_BYTES_MAX,
-            }),
+            true => {
+                Err(InvalidValue::TooLong { what: "gate evidence", bytes, limit: limits::EVIDENCE_BYTES_MAX })
+            }
             false => Ok(()),
         }
     }

@@ -5,7 +5,8 @@
 //!
 //! This crate does no I/O and keeps no state. Decoding never panics, allocates no more than the limits of one
 //! header, whatever lengths the bytes promise, and has three outcomes: the thing, *incomplete* (how much is
-//! missing), or *corrupt* (which rule, at which offset). Whether that means a torn tail or damage is for recovery to judge, not for a decoder.
+//! missing), or *corrupt* (which rule, at which offset). Whether that means a torn tail or damage is for
+//! recovery to judge, not for a decoder.
 //!
 //! # Example
 //!

@@ -64,15 +64,14 @@ impl Command {
         clock: &dyn Clock,
         random: &dyn Random,
     ) -> Result<Self, IoError> {
-        let mut prepared = Vec::with_capacity(events.len());
-        for event in events {
-            let id = match event.id() {
-                Some(id) => id,
-                None => new_id(clock, random)?,
-            };
+        let mut new_ids = new_ids(events.iter().filter(|event| event.id().is_none()).count(), clock, random)?;
+        let prepare = |event: NewEvent| {
+            let id = event.id().or_else(|| new_ids.next());
+            let Some(id) = id else { unreachable!("an id was made for every event without one") };
             let payload_hash = hash::payload(event.payload().as_bytes());
-            prepared.push(Prepared { event, id, payload_hash });
-        }
+            Prepared { event, id, payload_hash }
+        };
+        let prepared = events.into_iter().map(prepare).collect();
         Ok(Self { events: prepared, evidence, origin })
     }
 }
@@ -82,9 +81,23 @@ impl Command {
 /// # Errors
 /// There is no randomness.
 pub fn new_id(clock: &dyn Clock, random: &dyn Random) -> Result<EventId, IoError> {
-    let mut bytes = [0; 10];
-    random.fill(&mut bytes).map_err(IoError::on("draw", "an event id"))?;
-    Ok(EventId::from_time(clock.now_ms(), bytes))
+    let id = new_ids(1, clock, random)?.next();
+    let Some(id) = id else { unreachable!("one id was asked for") };
+    Ok(id)
+}
+
+/// Makes ids, with one draw for all: each draw is a system call.
+fn new_ids(
+    count: usize,
+    clock: &dyn Clock,
+    random: &dyn Random,
+) -> Result<impl Iterator<Item = EventId> + use<>, IoError> {
+    let mut bytes = vec![[0; 10]; count];
+    if count > 0 {
+        random.fill(bytes.as_flattened_mut()).map_err(IoError::on("draw", "event ids"))?;
+    }
+    let now_ms = if count > 0 { clock.now_ms() } else { 0 };
+    Ok(bytes.into_iter().map(move |bytes| EventId::from_time(now_ms, bytes)))
 }
 
 /// What an append did for one event.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use causelog_index::IndexError;
 use causelog_segment::LogError;
 use causelog_types::{Coordinate, EventId, ExpectedRevision, InvalidValue, Position, Revision};
+use causelog_wire::EncodeError;
 
 /// An append that was not acknowledged. It carries the ids of its events: appending them again settles it.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -54,6 +55,14 @@ pub enum AppendErrorKind {
         bytes: usize,
         /// The limit.
         limit: usize,
+    },
+    /// An event that could not be read back: its payload is empty, for one.
+    #[error("event {index} of the batch cannot be written: {reason}")]
+    Unreadable {
+        /// The event's place in the batch.
+        index: usize,
+        /// What is wrong with it.
+        reason: EncodeError,
     },
     /// An ordinary append of a library event.
     #[error("event {index} of the batch is a library event: its kind's category or its entity is reserved")]

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use causelog_index::{Index, IndexError};
+use causelog_index::{Index, IndexError, IndexedHead};
 use causelog_segment::{FrameReader, LogError};
 use causelog_types::{
     Coordinate, DagPosition, Depth, EventHash, EventId, Evidence, ExpectedRevision, Header, Hlc, Location,
@@ -95,13 +95,15 @@ impl Judge<'_> {
         command: &Command,
         group: &mut GroupBuffer,
     ) -> Result<Vec<StagedEvent>, AppendErrorKind> {
-        let mut heads = self.committed_heads(&command.events)?;
+        let (mut heads, streams) = self.committed_heads(&command.events)?;
+        let has_causes = command.events.iter().any(|prepared| !prepared.event.causes().is_empty());
         let mut depths = self.committed_depths(&command.events)?;
         let mut staged = Vec::with_capacity(command.events.len());
         let group_bytes = group.len();
         for (index, prepared) in command.events.iter().enumerate() {
             let depth = depth_of(index, prepared, &depths)?;
-            let head = heads.get(prepared.event.coordinate()).copied();
+            let slot = &mut heads[streams[index]];
+            let head = *slot;
             check_revision(index, &prepared.event, head.map(|head| head.revision))?;
             let hlc = self.hlc.next(self.now_ms)?;
             let header = Header {
@@ -126,11 +128,13 @@ impl Judge<'_> {
                 salted: false,
             };
             let frame = group.push(&header, prepared.event.payload().as_bytes());
-            let frame = frame.map_err(|error| too_large(index, error))?;
+            let frame = frame.map_err(|error| not_encoded(index, error))?;
             self.check_frame(index, frame.bytes)?;
             self.hlc = hlc;
-            heads.insert(header.coordinate.clone(), Head { revision: header.revision, hash: frame.hash });
-            depths.insert(header.id, depth);
+            *slot = Some(Head { revision: header.revision, hash: frame.hash });
+            if has_causes {
+                depths.insert(header.id, depth);
+            }
             staged.push(StagedEvent { header, hash: frame.hash, start: frame.start, bytes: frame.bytes });
         }
         let (given, limit) = (group.len() - group_bytes, limits::BATCH_BYTES_MAX);
@@ -140,26 +144,28 @@ impl Judge<'_> {
         }
     }
 
-    fn committed_heads(&self, events: &[Prepared]) -> Result<HashMap<Coordinate, Head>, AppendErrorKind> {
+    /// The heads of the batch's streams, each once, and for each event which of them is its stream's.
+    fn committed_heads(
+        &self,
+        events: &[Prepared],
+    ) -> Result<(Vec<Option<Head>>, Vec<usize>), AppendErrorKind> {
         let mut streams: Vec<&Coordinate> = Vec::new();
-        let mut seen = HashSet::new();
+        let mut slots: HashMap<&Coordinate, usize> = HashMap::new();
+        let mut stream_of = Vec::with_capacity(events.len());
         for prepared in events {
-            if seen.insert(prepared.event.coordinate()) {
-                streams.push(prepared.event.coordinate());
+            let stream = prepared.event.coordinate();
+            let slot = *slots.entry(stream).or_insert(streams.len());
+            if slot == streams.len() {
+                streams.push(stream);
             }
+            stream_of.push(slot);
         }
         let found = self.index.heads(&streams, self.committed).map_err(index_failed)?;
-        let mut heads = HashMap::with_capacity(streams.len());
+        let mut heads = Vec::with_capacity(streams.len());
         for (stream, head) in streams.into_iter().zip(found) {
-            if let Some(head) = head {
-                let hash = head.hash.ok_or_else(|| {
-                    let reason = format!("it gave no hash for the newest event of stream {stream}");
-                    index_failed(IndexError::Backend(reason.into()))
-                })?;
-                heads.insert(stream.clone(), Head { revision: head.revision, hash });
-            }
+            heads.push(head.map(|head| newest_head(stream, &head)).transpose()?);
         }
-        Ok(heads)
+        Ok((heads, stream_of))
     }
 
     fn committed_depths(&self, events: &[Prepared]) -> Result<HashMap<EventId, Depth>, AppendErrorKind> {
@@ -181,6 +187,14 @@ impl Judge<'_> {
             false => Ok(()),
         }
     }
+}
+
+fn newest_head(stream: &Coordinate, head: &IndexedHead) -> Result<Head, AppendErrorKind> {
+    let hash = head.hash.ok_or_else(|| {
+        let reason = format!("it gave no hash for the newest event of stream {stream}");
+        index_failed(IndexError::Backend(reason.into()))
+    })?;
+    Ok(Head { revision: head.revision, hash })
 }
 
 /// What can be said of a batch without looking at the store.
@@ -279,17 +293,17 @@ fn check_revision(index: usize, event: &NewEvent, actual: Option<Revision>) -> R
     }
 }
 
-fn too_large(index: usize, error: EncodeError) -> AppendErrorKind {
-    let (bytes, limit) = match error {
-        EncodeError::HeaderTooLong { bytes } => (bytes, limits::HEADER_BYTES_MAX),
-        EncodeError::GroupTooLong { bytes } => {
-            let limit = limits::BATCH_BYTES_MAX;
-            return AppendErrorKind::BatchTooLarge { what: "bytes", given: bytes, limit };
+fn not_encoded(index: usize, error: EncodeError) -> AppendErrorKind {
+    match error {
+        EncodeError::HeaderTooLong { bytes } => {
+            AppendErrorKind::EventTooLarge { index, bytes, limit: limits::HEADER_BYTES_MAX }
         }
-        EncodeError::FrameTooLong { bytes, limit } => (bytes, limit),
-        _ => (0, 0),
-    };
-    AppendErrorKind::EventTooLarge { index, bytes, limit }
+        EncodeError::FrameTooLong { bytes, limit } => AppendErrorKind::EventTooLarge { index, bytes, limit },
+        EncodeError::GroupTooLong { bytes } => {
+            AppendErrorKind::BatchTooLarge { what: "bytes", given: bytes, limit: limits::BATCH_BYTES_MAX }
+        }
+        error => AppendErrorKind::Unreadable { index, reason: error },
+    }
 }
 
 pub(crate) fn index_failed(error: IndexError) -> AppendErrorKind {

@@ -65,3 +65,8 @@ pub use causelog_writer::{AppendError, AppendErrorKind, AppendReceipt, CloseErro
 pub use error::OpenError;
 pub use options::Options;
 pub use store::Store;
+
+/// The example of the README, run as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -194,6 +194,9 @@ fn limits_are_held_when_writing() {
     let over = GROUP_HEADER_BYTES + 83 + 2 * limits::FRAME_BYTES_MAX;
     assert_eq!(buffer.push(&plain(), longest), Err(EncodeError::GroupTooLong { bytes: over }));
     let fits = room - GROUP_HEADER_BYTES - 83;
+    let over = limits::GROUP_BYTES_MAX + 1;
+    let refused = buffer.push(&plain(), &longest[..=fits]);
+    assert_eq!(refused, Err(EncodeError::GroupTooLong { bytes: over }));
     buffer.push(&plain(), &longest[..fits]).unwrap();
     assert_eq!(buffer.len(), limits::GROUP_BYTES_MAX);
     let bytes = buffer.seal(SALT, OFFSET, &meta()).unwrap();
