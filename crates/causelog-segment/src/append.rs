@@ -6,7 +6,9 @@ use std::sync::Arc;
 use causelog_io::{Access, Environment, IoError};
 use causelog_types::{ByteOffset, Hlc, SegmentNumber, StoreId, limits, widen};
 use causelog_wire::layout::SEGMENT_HEADER_BYTES;
-use causelog_wire::{CleanClose, GroupBuffer, GroupMeta, Predecessor, Rule, Salt, SegmentHeader};
+use causelog_wire::{
+    CleanClose, GroupBuffer, GroupHeader, GroupMeta, Predecessor, Rule, Salt, SegmentHeader,
+};
 
 use crate::directory::{Directory, NamedFile};
 use crate::error::{Damage, DamageKind, LogError};
@@ -194,12 +196,14 @@ impl Appender {
         };
         let position = self.end.position.checked_add(widen(group.frames().len()));
         let Some(position) = position else { unreachable!("2^64 events were written") };
-        let root = group.root_after(self.end.root);
         let sealed = group.seal(current.salt, self.end.offset, &meta);
         let Ok(bytes) = sealed else { unreachable!("a group within its limits can be sealed") };
+        // What is about to be written must be what recovery will read.
+        let header = GroupHeader::decode(bytes, current.salt, self.end.offset).whole();
+        let Some(header) = header else { unreachable!("a sealed group decodes") };
         current.file.write_once(bytes, self.end.offset.0).map_err(fatal)?;
         let offset = self.end.offset.plus(bytes.len());
-        self.end = LogEnd { offset, position, root, hlc, ..self.end };
+        self.end = LogEnd { offset, position, root: header.root_after, hlc, ..self.end };
         Ok(())
     }
 

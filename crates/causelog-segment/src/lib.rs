@@ -80,3 +80,11 @@ pub use open::{open_reader, open_writer};
 pub use published::{LogEnd, Published, Snapshot};
 pub use report::{Left, OpenReport, TornTail};
 pub use segment::{Segment, SegmentEnd, SegmentList, sealed_end};
+
+/// The example of the README, run as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
+#[cfg(test)]
+mod tests;

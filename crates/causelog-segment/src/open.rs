@@ -202,6 +202,15 @@ fn seen_root(survey: &Survey, watch: &Watch, position: Position) -> Option<Root>
     watch.root_at(position).or_else(at_base)
 }
 
+/// Whether a group that was read holds a position in its inside. A group is there as a whole or not at all, so
+/// nobody can have vouched for such a position: the groups around it are not the ones that stood there.
+fn is_inside_a_group(survey: &Survey, watch: &Watch, position: Position, end: &LogEnd) -> bool {
+    let last_base = survey.segments.last().map(|last| last.header().base);
+    last_base.is_some_and(|base| base < position)
+        && position < end.position
+        && watch.root_at(position).is_none()
+}
+
 /// Whether the end is the one that a clean close recorded.
 pub(crate) fn check_mark(
     directory: &Directory,
@@ -211,7 +220,8 @@ pub(crate) fn check_mark(
 ) -> Result<Left, Damage> {
     let Some(closed) = &survey.closed else { return Ok(Left::Unclosed) };
     let other_root = seen_root(survey, watch, closed.position).is_some_and(|root| root != closed.root);
-    if closed.position < end.position && !other_root {
+    let inside = is_inside_a_group(survey, watch, closed.position, end);
+    if closed.position < end.position && !other_root && !inside {
         return Ok(Left::StaleMark);
     }
     let same = closed.position == end.position
@@ -239,7 +249,9 @@ pub(crate) fn check_slot(
     let Some(slot) = slot else { return Ok(()) };
     let at_end = (slot.position == end.position).then_some(end.root);
     let root = at_end.or_else(|| seen_root(survey, watch, slot.position));
-    let cut = slot.position > end.position || root.is_some_and(|root| root != slot.root);
+    let cut = slot.position > end.position
+        || root.is_some_and(|root| root != slot.root)
+        || is_inside_a_group(survey, watch, slot.position, end);
     match cut {
         false => Ok(()),
         true => Err(Damage {

@@ -16,11 +16,13 @@ pub(crate) struct Window {
     limit: u64,
     start: u64,
     bytes: Vec<u8>,
+    /// Whether the file ends where they end.
+    to_end: bool,
 }
 
 impl Window {
     pub(crate) fn new(file: NamedFile, limit: u64) -> Self {
-        Self { file, limit, start: 0, bytes: Vec::new() }
+        Self { file, limit, start: 0, bytes: Vec::new(), to_end: false }
     }
 
     pub(crate) fn file(&self) -> &NamedFile {
@@ -36,7 +38,7 @@ impl Window {
         let left = usize::try_from(self.limit.saturating_sub(offset.0)).unwrap_or(usize::MAX);
         let count = count.min(left);
         let inside = offset.0.checked_sub(self.start).and_then(|from| usize::try_from(from).ok());
-        let have = inside.is_some_and(|from| self.bytes.len().saturating_sub(from) >= count);
+        let have = inside.is_some_and(|from| self.to_end || self.bytes.len().saturating_sub(from) >= count);
         if !have {
             self.fill(offset, count.max(AHEAD_BYTES.min(left)))?;
         }
@@ -48,11 +50,14 @@ impl Window {
     fn fill(&mut self, offset: ByteOffset, count: usize) -> Result<(), IoError> {
         // A length that a file claims is believed only as far as the file goes.
         let there = self.file.length()?.saturating_sub(offset.0);
-        let count = count.min(usize::try_from(there).unwrap_or(usize::MAX));
+        let most = count.min(usize::try_from(there).unwrap_or(usize::MAX));
+        self.bytes.clear();
+        self.to_end = false;
         self.start = offset.0;
-        self.bytes.resize(count, 0);
+        self.bytes.resize(most, 0);
         let read = self.file.read(&mut self.bytes, offset.0)?;
         self.bytes.truncate(read);
+        self.to_end = read < count;
         Ok(())
     }
 

@@ -1,0 +1,258 @@
+//! Bytes made to mislead: garbage, lengths that promise too much, forged headers, and stores with many files.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use causelog_io::{Access, Entry, Environment, File, FileId, LockKind, MemoryStorage, Operation, Storage};
+use causelog_types::{ByteOffset, Position, widen};
+use causelog_wire::layout::GROUP_MAGIC;
+use causelog_wire::{GroupHeader, GroupKind, hash};
+
+use super::support::*;
+use crate::{open_reader, open_writer};
+
+/// How many bytes were read since the record began.
+fn bytes_read(store: &Store) -> u64 {
+    let read = |done: Operation| if let Operation::Read { bytes, .. } = done { bytes } else { 0 };
+    store.storage.trace().into_iter().map(read).sum()
+}
+
+/// A store with one group, its end, and these bytes behind it.
+fn with_tail(tail: &[u8]) -> Store {
+    let store = Store::new();
+    store.append_and_drop(&["a"]);
+    let end = usize::try_from(open_reader(&store.environment).unwrap().1.end.offset.0).unwrap();
+    store.edited(&segment(1), |bytes| {
+        bytes.truncate(end);
+        bytes.extend(tail);
+    })
+}
+
+/// The bytes are a torn tail, and judging them costs no more than they are long.
+fn check_torn(tail: &[u8]) {
+    let store = with_tail(tail);
+    store.storage.clear_trace();
+    let report = store.report();
+    assert_eq!(report.torn_tail.map(|torn| torn.bytes), Some(widen(tail.len())), "{tail:?}");
+    assert!(bytes_read(&store) < 8 * report.bytes + 10_000, "{} bytes read", bytes_read(&store));
+    assert_eq!(store.texts(), ["a"]);
+    assert_eq!(store.inspect().findings, []);
+    let (environment, counting) = counting(&store);
+    open_reader(&environment).unwrap();
+    let buffer = counting.counts.buffer_bytes_most.load(Ordering::SeqCst);
+    assert!(widen(buffer) <= report.bytes, "{buffer} bytes allocated");
+    store.append_and_close(&["b"]);
+    assert_eq!(store.texts(), ["a", "b"]);
+}
+
+/// Headers that would stand `places` behind the store's one group, with checksums that fit.
+fn forged_at(length: u32, count: u64, synced_to: u64, places: impl Iterator<Item = u64>) -> Vec<u8> {
+    let store = Store::new();
+    store.append_and_drop(&["a"]);
+    let end = open_reader(&store.environment).unwrap().1.end;
+    let header = GroupHeader {
+        kind: GroupKind::Events,
+        length,
+        count,
+        base: Position(synced_to.max(end.position.0)),
+        epoch: 1,
+        synced_to: Position(synced_to),
+        root_before: end.root,
+        root_after: hash::first_root(store.segment_header(1).store),
+    };
+    let salt = store.segment_header(1).salt;
+    places.flat_map(|place| header.encode(salt, ByteOffset(end.offset.0 + place))).collect()
+}
+
+fn forged(length: u32, count: u64, synced_to: u64, place: u64) -> Vec<u8> {
+    forged_at(length, count, synced_to, std::iter::once(place))
+}
+
+#[test]
+fn garbage_of_any_length_is_a_torn_tail() {
+    // Spec: RECOVER-3
+    for length in [1, 8, 12, 111, 112, 113, 5_000] {
+        check_torn(&vec![0xFF; length]);
+        check_torn(&(0..length).map(|i| u8::try_from(i % 251).unwrap() | 1).collect::<Vec<_>>());
+    }
+    check_torn(b"CLGp\x01\0\0\0\xFF\xFF\xFF\xFF");
+    check_torn(&GROUP_MAGIC.repeat(1_000));
+}
+
+#[test]
+fn a_length_is_believed_only_as_far_as_the_file_goes() {
+    // Spec: GROUP-2
+    check_torn(&forged(128 * 1024 * 1024 - 112, 1, 0, 0));
+    check_torn(&forged(100_000_000, 1_000_000, 0, 0));
+}
+
+#[test]
+fn zeros_are_no_frames() {
+    // Spec: FRAME-2
+    for zeros in [8, 83, 166] {
+        let header = forged(u32::try_from(zeros.max(83)).unwrap(), 1, 0, 0);
+        check_torn(&[header, vec![0; zeros]].concat());
+    }
+    let zeros = with_tail(&[0; 8]);
+    assert_eq!((zeros.texts(), zeros.report().torn_tail), (vec!["a".to_owned()], None));
+}
+
+#[test]
+fn a_header_counts_as_evidence_only_at_its_own_place() {
+    // Spec: RECOVER-2
+    let at = |place: u64, bytes: Vec<u8>| {
+        let mut tail = vec![7; usize::try_from(place).unwrap()];
+        tail.extend(bytes);
+        tail
+    };
+    for place in [1, 50, 4_000] {
+        let evidence = with_tail(&at(place, forged(100, 1, 5, place)));
+        assert_eq!(place_of(&evidence.damage()).0, segment(1));
+        // Moved by one byte, its checksum does not fit; and a sync up to X shows nothing of what is due at X.
+        check_torn(&at(place, forged(100, 1, 5, place + 1)));
+        check_torn(&at(place, forged(100, 1, 1, place)));
+    }
+}
+
+#[test]
+fn many_headers_in_a_tail_do_not_multiply_its_cost() {
+    // Spec: RECOVER-8
+    check_torn(&forged_at(100, 1, 0, (0..2_000).map(|i| i * 112)));
+}
+
+#[test]
+fn an_open_reads_the_tail_and_not_the_store() {
+    // Spec: RECOVER-8
+    let store = Store::new().with(crate::AppenderSettings { segment_bytes: 20_000 });
+    let (mut appender, _) = store.open();
+    for _ in 0..40 {
+        append(&mut appender, &[&"x".repeat(9_000)]).unwrap();
+    }
+    drop(appender);
+    let report = store.report();
+    assert!(report.segments >= 20);
+    for open in [|store: &Store| drop(store.open()), |store: &Store| drop(store.report())] {
+        store.storage.clear_trace();
+        open(&store);
+        let headers = 148 * widen(report.segments);
+        assert!(bytes_read(&store) < headers + 3 * 20_500, "{} of {}", bytes_read(&store), report.bytes);
+    }
+}
+
+/// A storage that counts the files that are open, and measures the buffers to read into.
+#[derive(Clone)]
+struct Counting {
+    storage: MemoryStorage,
+    counts: Arc<Counts>,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    open: AtomicUsize,
+    open_most: AtomicUsize,
+    buffer_bytes_most: AtomicUsize,
+}
+
+struct CountedFile {
+    file: Arc<dyn File>,
+    counts: Arc<Counts>,
+}
+
+impl Drop for CountedFile {
+    fn drop(&mut self) {
+        self.counts.open.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// The same store through a storage that counts.
+fn counting(store: &Store) -> (Environment, Counting) {
+    let counting = Counting { storage: store.storage.clone(), counts: Arc::default() };
+    let mut environment = store.environment.clone();
+    environment.storage = Arc::new(counting.clone());
+    (environment, counting)
+}
+
+impl Storage for Counting {
+    fn display(&self) -> String {
+        self.storage.display()
+    }
+    fn list(&self) -> io::Result<Vec<Entry>> {
+        self.storage.list()
+    }
+    fn open(&self, name: &str, access: Access) -> io::Result<Arc<dyn File>> {
+        let file = self.storage.open(name, access)?;
+        let now = self.counts.open.fetch_add(1, Ordering::SeqCst) + 1;
+        self.counts.open_most.fetch_max(now, Ordering::SeqCst);
+        Ok(Arc::new(CountedFile { file, counts: Arc::clone(&self.counts) }))
+    }
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        self.storage.rename(from, to)
+    }
+    fn remove(&self, name: &str) -> io::Result<()> {
+        self.storage.remove(name)
+    }
+    fn sync_dir(&self) -> io::Result<()> {
+        self.storage.sync_dir()
+    }
+    fn sync_parent(&self) -> io::Result<()> {
+        self.storage.sync_parent()
+    }
+    fn id_of(&self, name: &str) -> io::Result<FileId> {
+        self.storage.id_of(name)
+    }
+}
+
+impl File for CountedFile {
+    fn len(&self) -> io::Result<u64> {
+        self.file.len()
+    }
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.counts.buffer_bytes_most.fetch_max(buffer.len(), Ordering::SeqCst);
+        self.file.read_at(buffer, offset)
+    }
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
+        self.file.write_at(bytes, offset)
+    }
+    fn set_len(&self, bytes: u64) -> io::Result<()> {
+        self.file.set_len(bytes)
+    }
+    fn allocate(&self, offset: u64, bytes: u64) -> io::Result<()> {
+        self.file.allocate(offset, bytes)
+    }
+    fn sync_data(&self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+    fn drop_cached(&self, offset: u64, bytes: u64) -> io::Result<()> {
+        self.file.drop_cached(offset, bytes)
+    }
+    fn try_lock(&self, kind: LockKind) -> io::Result<bool> {
+        self.file.try_lock(kind)
+    }
+    fn unlock(&self) -> io::Result<()> {
+        self.file.unlock()
+    }
+    fn id(&self) -> io::Result<FileId> {
+        self.file.id()
+    }
+}
+
+#[test]
+fn opening_appending_and_walking_keep_few_files_open_however_many_segments_there_are() {
+    // Spec: RECOVER-8
+    let store = Store::small();
+    store.append_and_drop(&["x"; 60]);
+    let (environment, counting) = counting(&store);
+    let (log, snapshot, mut appender, report) = open_writer(&environment, SMALL).unwrap();
+    assert!(report.segments >= 20);
+    assert_eq!(log.groups(&snapshot, Position(0)).filter(Result::is_ok).count(), 60);
+    for _ in 0..30 {
+        append(&mut appender, &["y"]).unwrap();
+    }
+    appender.close().unwrap();
+    drop(open_reader(&environment).unwrap());
+    crate::inspect(Arc::new(counting.clone()), &mut |_| {}).unwrap();
+    drop((log, snapshot));
+    assert!(counting.counts.open_most.load(Ordering::SeqCst) < 8, "{:?}", counting.counts);
+    assert_eq!(counting.counts.open.load(Ordering::SeqCst), 0);
+}
