@@ -1,1 +1,44 @@
-fn main(){}
+//! The `causelog` command: import, append, read, trace and verify stores from the command line.
+//!
+//! Each command is a file in `commands`. It gets its parsed arguments and a writer, returns how the question was
+//! answered, and never ends the process itself. What goes wrong is one [`Failure`](failure::Failure), which
+//! knows its exit code.
+
+mod args;
+mod commands;
+mod failure;
+mod field;
+mod id;
+mod json;
+mod table;
+mod time;
+
+use std::io::{self, BufWriter, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::Args;
+use crate::failure::Status;
+
+fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        // Help and the version go to stdout and are fine; whoever closed it has seen enough.
+        Err(told) => {
+            let _ = told.print();
+            return if told.use_stderr() { Status::Misuse.into() } else { Status::Fine.into() };
+        }
+    };
+    let mut out = BufWriter::new(io::stdout().lock());
+    match commands::run(args.command, &mut out) {
+        Ok(status) => status.into(),
+        Err(failure) if failure.is_broken_pipe() => Status::Fine.into(),
+        Err(failure) => {
+            // What was found before the failure comes before its message; nothing is left to do if both fail.
+            let _ = out.flush();
+            let _ = writeln!(io::stderr(), "causelog: {failure}");
+            failure.status().into()
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! `causelog verify`: every group, frame, chain and root on disk. It needs no open, so that damage cannot stop it.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use causelog::{RealStorage, VerifyReport, verify};
+use comfy_table::Table;
+use serde_json::{Value, json};
+
+use crate::args::{Format, Output};
+use crate::commands::check_directory;
+use crate::failure::{Failure, Status, ended_quietly};
+use crate::{json, table};
+
+/// The name of a finding that a newer release may understand.
+const UNSUPPORTED: &str = "unsupported";
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct VerifyArgs {
+    /// The store's directory.
+    dir: PathBuf,
+    #[command(flatten)]
+    output: Output,
+}
+
+pub(crate) fn run(args: &VerifyArgs, out: &mut dyn Write) -> Result<Status, Failure> {
+    check_directory(&args.dir)?;
+    let report = verify(Arc::new(RealStorage::open(&args.dir).map_err(Failure::Directory)?))?;
+    let (verdict, status) = judge(&report);
+    ended_quietly(print(args.output.format, &report, verdict, out))?;
+    Ok(status)
+}
+
+/// What is said of a store, and the exit code for it.
+pub(crate) fn judge(report: &VerifyReport) -> (&'static str, Status) {
+    if report.is_sound() {
+        return ("sound", Status::Fine);
+    }
+    match report.findings.iter().all(|finding| finding.kind.name() == UNSUPPORTED) {
+        true => (UNSUPPORTED, Status::Unanswered),
+        false => ("damaged", Status::No),
+    }
+}
+
+fn print(
+    format: Format,
+    report: &VerifyReport,
+    verdict: &'static str,
+    out: &mut dyn Write,
+) -> Result<(), Failure> {
+    match format {
+        Format::Json => json::print(out, &document(report, verdict))?,
+        Format::Table => {
+            table::print(out, &mut table::pairs(rows(report, verdict)))?;
+            if !report.findings.is_empty() {
+                writeln!(out).map_err(Failure::Output)?;
+                table::print(out, &mut findings(report))?;
+            }
+        }
+    }
+    out.flush().map_err(Failure::Output)
+}
+
+fn document(report: &VerifyReport, verdict: &'static str) -> Value {
+    let findings: Vec<Value> = report
+        .findings
+        .iter()
+        .map(|finding| {
+            json!({
+                "file": finding.file,
+                "offset": finding.offset.0,
+                "kind": finding.kind.name(),
+                "message": finding.kind.to_string(),
+            })
+        })
+        .collect();
+    json!({
+        "verdict": verdict,
+        "events": report.events,
+        "groups": report.groups,
+        "segments": report.segments,
+        "streams": report.streams,
+        "bytes": report.bytes,
+        "head": json::head(&report.head),
+        "torn_tail": report.torn_tail.as_ref().map(json::torn_tail),
+        "dead_bytes": report.dead_bytes,
+        "in_use": report.in_use,
+        "findings": findings,
+    })
+}
+
+fn rows(report: &VerifyReport, verdict: &'static str) -> Vec<(&'static str, String)> {
+    let counted = |number: usize| table::count(u64::try_from(number).unwrap_or(u64::MAX));
+    let mut rows = vec![
+        ("verdict", verdict.to_owned()),
+        ("events", table::count(report.events)),
+        ("groups", table::count(report.groups)),
+        ("segments", counted(report.segments)),
+        ("streams", counted(report.streams)),
+        ("bytes covered", table::count(report.bytes)),
+        ("next position", table::count(report.head.position.0)),
+        ("root there", report.head.root.to_string()),
+    ];
+    if let Some(tail) = &report.torn_tail {
+        let (file, offset, bytes) = (table::clean(&tail.file), tail.offset, table::count(tail.bytes));
+        rows.push((
+            "torn tail",
+            format!("{bytes} bytes from offset {offset} of {file}, never acknowledged: no damage"),
+        ));
+    }
+    if report.dead_bytes > 0 {
+        rows.push(("dead bytes", format!("{}: no damage", table::count(report.dead_bytes))));
+    }
+    if report.in_use {
+        rows.push(("in use", "another process is writing; what it has published was checked".to_owned()));
+    }
+    if !report.findings.is_empty() {
+        rows.push(("findings", counted(report.findings.len())));
+    }
+    rows
+}
+
+fn findings(report: &VerifyReport) -> Table {
+    let mut table = table::listing(&["file", "offset", "kind", "what"]);
+    for finding in &report.findings {
+        let (file, what) = (table::clean(&finding.file), table::clean(&finding.kind.to_string()));
+        table.add_row([file, finding.offset.to_string(), finding.kind.name().to_owned(), what]);
+    }
+    table::align_right(&mut table, &[1]);
+    table
+}

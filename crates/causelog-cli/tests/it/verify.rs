@@ -1,0 +1,95 @@
+//! `verify`: sound stores, damaged stores, torn tails.
+
+use std::fs;
+use std::path::Path;
+
+use causelog::{Coordinate, EventKind, NewEvent, Store};
+
+use crate::helpers::{Place, demo, flip, run, segment};
+
+#[test]
+fn a_sound_store_is_covered_whole() {
+    let place = demo();
+    let told = run(&["verify", &place.store(), "--format", "json"]).json();
+    assert_eq!(told["verdict"], "sound");
+    for (name, count) in [("events", 7), ("groups", 6), ("segments", 1), ("streams", 5)] {
+        assert_eq!(told[name], count, "{name}");
+    }
+    assert_eq!(told["bytes"], fs::metadata(segment(place.store())).unwrap().len());
+    assert_eq!(told["findings"].as_array().map(Vec::len), Some(0));
+    assert!(run(&["verify", &place.store()]).fine().contains("sound"));
+}
+
+#[test]
+fn damage_is_named_by_file_offset_and_kind() {
+    let place = demo();
+    let file = segment(place.store());
+    flip(&file, 700);
+    let ran = run(&["verify", &place.store(), "--format", "json"]);
+    assert_eq!((ran.code, ran.err.as_str()), (1, ""), "{ran:?}");
+    let told: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(told["verdict"], "damaged");
+    let finding = &told["findings"][0];
+    assert!(finding["file"].as_str().unwrap().ends_with("00000000000000000001.seg"), "{told}");
+    assert!(finding["offset"].as_u64().unwrap() <= 700, "{told}");
+    assert!(finding["kind"].is_string() && finding["message"].is_string(), "{told}");
+    assert!(told["events"].as_u64().unwrap() < 7);
+    let shown = run(&["verify", &place.store()]);
+    assert!(shown.code == 1 && shown.out.contains("OFFSET") && shown.out.contains("damaged"), "{shown:?}");
+}
+
+/// A store as a killed process leaves it, with bytes behind its end that were never synced.
+fn torn(place: &Place) -> String {
+    let living = place.path("living");
+    let store = Store::open(&living).unwrap();
+    let stream = Coordinate::new("e", "s").unwrap();
+    for n in 0..3 {
+        store.append(NewEvent::new(&stream, EventKind::of::<0x1001>(), &n).unwrap()).unwrap();
+    }
+    let torn = place.path("store");
+    copy(&living, &torn);
+    store.close().unwrap();
+    let end = usize::try_from(fs::metadata(segment(&living)).unwrap().len()).unwrap();
+    let mut bytes = fs::read(segment(&torn)).unwrap();
+    bytes.resize(bytes.len().max(end + 100), 0);
+    bytes[end..end + 100].fill(0xab);
+    fs::write(segment(&torn), bytes).unwrap();
+    place.store()
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+    }
+}
+
+#[test]
+fn a_torn_tail_is_reported_and_no_damage() {
+    let place = Place::new();
+    let store = torn(&place);
+    let told = run(&["verify", &store, "--format", "json"]).json();
+    assert_eq!((&told["verdict"], &told["events"]), (&"sound".into(), &3.into()), "{told}");
+    assert!(told["torn_tail"]["bytes"].as_u64().unwrap() >= 100, "{told}");
+    assert!(run(&["verify", &store]).fine().contains("torn tail"));
+    let stat = run(&["stat", &store, "--format", "json"]).json();
+    assert_eq!(stat["report"]["torn_tail"]["offset"], told["torn_tail"]["offset"]);
+    assert_eq!(stat["report"]["left"], "unclosed");
+    assert!(run(&["stat", &store]).fine().contains("never acknowledged"));
+
+    // What is appended next makes the tail dead bytes, still no damage.
+    run(&["append", &store, "3", "--entity", "e", "--scope", "s", "--kind", "0x1001"]).fine();
+    let told = run(&["verify", &store, "--format", "json"]).json();
+    assert_eq!((&told["events"], &told["segments"]), (&4.into(), &2.into()), "{told}");
+    assert!(told["dead_bytes"].as_u64().unwrap() >= 100, "{told}");
+}
+
+#[test]
+fn a_store_in_use_is_covered_as_far_as_published() {
+    let place = demo();
+    let living = Store::open(place.store()).unwrap();
+    let told = run(&["verify", &place.store(), "--format", "json"]).json();
+    assert_eq!((&told["in_use"], &told["events"]), (&true.into(), &7.into()));
+    living.close().unwrap();
+}
