@@ -3,6 +3,7 @@
 //! A line becomes an event (`mapping`), events wait for their batch to be complete (`batch`), and whatever stops
 //! the import names the line. What is in the store then are the complete batches before it.
 
+mod ahead;
 mod batch;
 mod lines;
 mod mapping;
@@ -11,11 +12,13 @@ mod progress;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
 use std::path::PathBuf;
+use std::sync::mpsc::Receiver;
 
 use causelog::{Store, StoreHead};
 use serde_json::json;
 
 use crate::args::{Format, Output};
+use crate::commands::import::ahead::{Chunk, parse_ahead};
 use crate::commands::import::batch::{Importer, Stop, Tally};
 use crate::commands::import::lines::Lines;
 use crate::commands::import::mapping::{Mapping, MappingArgs};
@@ -65,7 +68,9 @@ pub(crate) fn run(args: Box<ImportArgs>, out: &mut dyn Write) -> Result<Status, 
     let store = open_to_write(&args.dir)?;
     let progress = Progress::new(source.bytes);
     let mut importer = Importer::new(&store, usize::from(args.batch), args.skip_bad, &progress);
-    let stopped = import(&mut importer, &mapping, Lines::new(source.reader), &progress);
+    let stopped = parse_ahead(mapping, Lines::new(source.reader))
+        .map_err(Stop::Input)
+        .and_then(|parsed| import(&mut importer, &parsed, &progress));
     let tally = importer.into_tally();
     progress.end();
     let head = store.end();
@@ -84,20 +89,16 @@ fn close(store: Store) -> Result<(), Failure> {
     Ok(store.close()?)
 }
 
-fn import(
-    importer: &mut Importer<'_>,
-    mapping: &Mapping,
-    mut lines: Lines<impl Read>,
-    progress: &Progress,
-) -> Result<(), Stop> {
-    while let Some(line) = lines.next().map_err(Stop::Input)? {
-        importer.begin_line();
-        let event = line.text.and_then(|text| mapping.event(text));
-        match event {
-            Ok(mapped) => importer.add(line.number, mapped)?,
-            Err(reason) => importer.bad_line(line.number, reason)?,
+fn import(importer: &mut Importer<'_>, parsed: &Receiver<Chunk>, progress: &Progress) -> Result<(), Stop> {
+    for chunk in parsed {
+        for line in chunk.map_err(Stop::Input)? {
+            importer.begin_line();
+            match line.event {
+                Ok(mapped) => importer.add(line.number, mapped)?,
+                Err(reason) => importer.bad_line(line.number, reason)?,
+            }
+            progress.advance(line.bytes_read, importer.tally());
         }
-        progress.advance(line.bytes_read, importer.tally());
     }
     importer.flush()
 }
@@ -105,7 +106,7 @@ fn import(
 /// Where the lines come from.
 struct Source {
     name: String,
-    reader: BufReader<Box<dyn Read>>,
+    reader: BufReader<Box<dyn Read + Send>>,
     /// How long it is, where that is known.
     bytes: Option<u64>,
 }
@@ -113,7 +114,7 @@ struct Source {
 impl Source {
     fn open(path: &PathBuf) -> Result<Self, Failure> {
         if path.as_os_str() == "-" {
-            let reader: Box<dyn Read> = Box::new(io::stdin().lock());
+            let reader: Box<dyn Read + Send> = Box::new(io::stdin());
             return Ok(Self {
                 name: "standard input".to_owned(),
                 reader: BufReader::new(reader),
@@ -125,7 +126,7 @@ impl Source {
         let file = File::open(path).map_err(refused)?;
         let metadata = file.metadata().map_err(refused)?;
         let bytes = metadata.is_file().then_some(metadata.len());
-        let reader: Box<dyn Read> = Box::new(file);
+        let reader: Box<dyn Read + Send> = Box::new(file);
         Ok(Self { name, reader: BufReader::with_capacity(1 << 16, reader), bytes })
     }
 }

@@ -63,6 +63,11 @@ impl<R: Read> Lines<R> {
         }
     }
 
+    /// Whether nothing has been read ahead, so that the next line may have to be waited for.
+    pub(super) fn would_wait(&self) -> bool {
+        self.reader.buffer().is_empty()
+    }
+
     fn skip_rest(&mut self) -> io::Result<()> {
         loop {
             let ahead = self.reader.fill_buf()?;
