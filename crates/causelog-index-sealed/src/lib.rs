@@ -31,3 +31,11 @@ mod sealed;
 mod tail;
 
 pub use sealed::{IndexFiles, SealedIndex};
+
+/// The example of the README, run as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
+#[cfg(test)]
+mod tests;

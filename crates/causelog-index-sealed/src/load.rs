@@ -84,14 +84,20 @@ impl Loaded {
         header: &IndexFileHeader,
         salt: Salt,
     ) -> Result<(), Unusable> {
+        // Room for a whole block at any place; as many blocks as stand in it are served by one read.
         let mut buffer = vec![0; INDEX_BLOCK_HEADER_BYTES + INDEX_BLOCK_BYTES_MAX];
         let mut offset = ByteOffset::default().plus(INDEX_HEADER_BYTES);
+        let (mut start, mut end) = (0, 0);
         // Causes and tags name events by number, so they wait until all events are known.
         let mut later = Vec::new();
         for _ in 0..header.blocks {
-            let read = file.read(&mut buffer, offset.0)?;
-            let decoded = decode_block(&buffer[..read], salt, offset).whole();
-            let (block, length) = decoded.ok_or(Unusable::NotWhole)?;
+            let (block, length) = match decode_block(&buffer[start..end], salt, offset).whole() {
+                Some(decoded) => decoded,
+                None => {
+                    (start, end) = (0, file.read(&mut buffer, offset.0)?);
+                    decode_block(&buffer[..end], salt, offset).whole().ok_or(Unusable::NotWhole)?
+                }
+            };
             match block.kind {
                 BlockKind::Streams => self.streams(&block)?,
                 BlockKind::Events => self.events(&block, header)?,
@@ -99,7 +105,11 @@ impl Loaded {
                     later.push((block.kind, block.items, block.content.to_vec()));
                 }
             }
+            start += length;
             offset = offset.plus(length);
+        }
+        if file.length()? != offset.0 {
+            return Err(Unusable::NotWhole);
         }
         for (kind, items, content) in &later {
             let block = IndexBlock { kind: *kind, items: *items, content };

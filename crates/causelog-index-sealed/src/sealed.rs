@@ -62,11 +62,12 @@ impl SealedIndex {
     fn load(&self, log: &Log, snapshot: &Snapshot, i: usize) -> Result<(), Unusable> {
         let segment = &snapshot.segments[i];
         let end = sealed_end(&snapshot.segments, i).ok_or(Unusable::Missing)?;
-        let after = Watermark { store: log.store(), next: end.position, root: end.root };
-        let loaded = Loaded::read(&self.directory, segment, end)?;
-        if after.next == segment.header().base {
+        if end.position == segment.header().base {
+            // A crash before its first group: it has no event, so it never gets an index file.
             return Ok(());
         }
+        let after = Watermark { store: log.store(), next: end.position, root: end.root };
+        let loaded = Loaded::read(&self.directory, segment, end)?;
         loaded.apply(&self.memory, segment.header().base, after)
     }
 

@@ -24,6 +24,16 @@ pub enum ReadError {
         /// Where the index says it stands.
         position: Position,
     },
+    /// The payload is not the one that the event's header vouches for: it was changed behind the library's back.
+    #[error(
+        "the payload of event {id} at position {position} is not the one that its header vouches for; verify the store"
+    )]
+    PayloadChanged {
+        /// The event.
+        id: EventId,
+        /// Where it stands.
+        position: Position,
+    },
     /// There is no such event.
     #[error("event {id} is not in the store")]
     NotFound {

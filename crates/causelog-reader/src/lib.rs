@@ -41,3 +41,11 @@ pub use graph::{Ancestors, Descendants};
 pub use query::{Events, Query};
 pub use reader::Reader;
 pub use verify::{Finding, FindingKind, VerifyReport, verify};
+
+/// The example of the README, run as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
+#[cfg(test)]
+mod tests;

@@ -143,11 +143,15 @@ impl Iterator for Events {
     }
 }
 
-/// Reads what an index names, and checks that it stands there.
+/// Reads what an index names, and checks that it stands there and that its payload is the one it vouches for.
 pub(crate) fn read_entry(frames: &mut FrameReader, entry: &IndexEntry) -> Result<Event, ReadError> {
-    let event = frames.read_event(entry.location)?;
-    match event.header.id == entry.id && event.header.position == entry.position {
-        true => Ok(event),
-        false => Err(ReadError::Stale { id: entry.id, position: entry.position }),
+    let frame = frames.read(entry.location)?;
+    let (id, position) = (entry.id, entry.position);
+    if frame.header.id != id || frame.header.position != position {
+        return Err(ReadError::Stale { id, position });
+    }
+    match frame.payload_is_right() {
+        true => Ok(frame.to_event()),
+        false => Err(ReadError::PayloadChanged { id, position }),
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use causelog_io::Storage;
 use causelog_segment::{DamageKind, Group, LogError, Segment, StoredEvent, TornTail, Visit, inspect};
-use causelog_types::{ByteOffset, Coordinate, EventHash, Hlc, Revision, StoreHead};
+use causelog_types::{ByteOffset, Coordinate, Depth, EventHash, EventId, Header, Hlc, Revision, StoreHead};
 
 /// What a verification has covered and found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +69,26 @@ pub enum FindingKind {
         /// The event's revision.
         revision: Revision,
     },
+    /// An event has the id of one before it.
+    #[error("the event has the id {id}, which an event before it has")]
+    IdTwice {
+        /// The id.
+        id: EventId,
+    },
+    /// An event names a cause that does not stand before it.
+    #[error("the event names cause {cause}, which does not stand before it")]
+    CauseMissing {
+        /// The cause.
+        cause: EventId,
+    },
+    /// An event's depth is not one more than the greatest of its causes.
+    #[error("the event has depth {found}, where its causes make it {expected}")]
+    DepthBroken {
+        /// The depth due.
+        expected: Depth,
+        /// The depth given.
+        found: Depth,
+    },
     /// An event was recorded before the one before it.
     #[error("the event's recorded time {found} does not follow {before}")]
     ClockBroken {
@@ -90,6 +110,9 @@ impl FindingKind {
             Self::Damage(kind) => kind.name(),
             Self::RevisionBroken { .. } => "revision_broken",
             Self::ChainBroken { .. } => "chain_broken",
+            Self::IdTwice { .. } => "id_twice",
+            Self::CauseMissing { .. } => "cause_missing",
+            Self::DepthBroken { .. } => "depth_broken",
             Self::ClockBroken { .. } => "clock_broken",
             Self::PayloadChanged => "payload_changed",
         }
@@ -106,7 +129,8 @@ impl VerifyReport {
 
 /// Walks over every group, frame, chain and root of a store, and goes on behind damage. Changes nothing.
 ///
-/// Beside a living writer it covers what that one has published.
+/// Beside a living writer it covers what that one has published. It holds the id and the depth of every event in
+/// memory, about 40 bytes each: ids are to be unique, and causes to stand before their effects.
 ///
 /// # Errors
 /// There is no store, or the system refuses. Damage is no error here, but a finding.
@@ -137,10 +161,11 @@ pub fn verify(storage: Arc<dyn Storage>) -> Result<VerifyReport, LogError> {
     })
 }
 
-/// Follows every stream.
+/// Follows every stream and every cause.
 #[derive(Default)]
 struct Checker {
     streams: HashMap<Coordinate, Link>,
+    depths: HashMap<EventId, Depth>,
     /// How often the walk has been broken: links from before the last time bind nothing.
     breaks: u32,
     hlc: Option<Hlc>,
@@ -167,8 +192,10 @@ impl Checker {
             } else {
                 self.events += 1;
             }
-            let link = Link { revision: event.header.revision, hash: event.hash, breaks: self.breaks };
-            self.streams.insert(event.header.coordinate.clone(), link);
+            let header = &event.header;
+            let link = Link { revision: header.revision, hash: event.hash, breaks: self.breaks };
+            self.streams.insert(header.coordinate.clone(), link);
+            self.depths.insert(header.id, header.dag.depth);
         }
     }
 
@@ -183,6 +210,32 @@ impl Checker {
         if event.payload_is_right == Some(false) {
             return Err(FindingKind::PayloadChanged);
         }
+        if self.depths.contains_key(&header.id) {
+            return Err(FindingKind::IdTwice { id: header.id });
+        }
+        self.causes(header)?;
+        self.link(header)
+    }
+
+    fn causes(&self, header: &Header) -> Result<(), FindingKind> {
+        let mut deepest = None;
+        for cause in header.dag.causes.iter() {
+            match self.depths.get(&cause) {
+                Some(depth) => deepest = deepest.max(Some(*depth)),
+                // It may be among the events that are missing.
+                None if self.breaks > 0 => return Ok(()),
+                None => return Err(FindingKind::CauseMissing { cause }),
+            }
+        }
+        let expected = deepest.map_or(Depth(0), |deepest| Depth(deepest.0.saturating_add(1)));
+        let found = header.dag.depth;
+        match found == expected {
+            true => Ok(()),
+            false => Err(FindingKind::DepthBroken { expected, found }),
+        }
+    }
+
+    fn link(&self, header: &Header) -> Result<(), FindingKind> {
         let stream = || header.coordinate.clone();
         let link = self.streams.get(&header.coordinate);
         let (expected, previous) = match link {

@@ -50,3 +50,11 @@ pub use command::{AppendReceipt, Command, Outcome, new_id};
 pub use error::{AppendError, AppendErrorKind, CatchUpError, Fate, Poison};
 pub use machine::{CloseError, Machine, WriterSettings};
 pub use writer::Writer;
+
+/// The example of the README, run as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
+#[cfg(test)]
+mod tests;

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use causelog_index::{AppliedEvent, AppliedGroup, Index, Watermark};
+use causelog_index::{AppliedEvent, AppliedGroup, Index, IndexError, Watermark};
 use causelog_io::{Clock, Environment};
-use causelog_segment::{Appender, Log, LogError, Published, Snapshot, StepError};
-use causelog_types::{EventId, Location};
+use causelog_segment::{Appender, Log, LogEnd, LogError, Published, Snapshot, StepError};
+use causelog_types::{EventId, Location, Position};
 use causelog_wire::GroupBuffer;
 
 use crate::catch_up::catch_up;
@@ -102,6 +102,7 @@ impl Machine {
         }
         self.group.clear();
         let synced = self.appender.synced();
+        self.check_index(&synced.end)?;
         let mut judge = Judge {
             index: &*self.index,
             frames: &mut self.log.frames(&synced),
@@ -115,6 +116,25 @@ impl Machine {
             Ok(Verdict::Staged(events)) => self.commit(&events),
             Err(kind) => Err((Fate::NotWritten, kind)),
         }
+    }
+
+    /// Revisions and ids are judged by the index: one that somebody else has reset or fed since the last append
+    /// must not decide what is written.
+    fn check_index(&mut self, end: &LogEnd) -> Result<(), (Fate, AppendErrorKind)> {
+        let known = self.index.watermark().map_err(|error| (Fate::NotWritten, index_failed(error)))?;
+        let due = Watermark { store: self.log.store(), next: end.position, root: end.root };
+        let error = match known {
+            None if end.position == Position(0) => return Ok(()),
+            Some(known) if known == due => return Ok(()),
+            Some(known) if known.store != due.store || known.next == due.next => IndexError::OtherStore,
+            known => {
+                let expected = known.map_or(Position(0), |known| known.next);
+                IndexError::OutOfOrder { expected, found: end.position }
+            }
+        };
+        let error = Arc::new(error);
+        self.poison(Poison::Index(Arc::clone(&error)));
+        Err((Fate::NotWritten, AppendErrorKind::IndexFailed(error)))
     }
 
     fn commit(&mut self, events: &[StagedEvent]) -> Result<Vec<AppendReceipt>, (Fate, AppendErrorKind)> {

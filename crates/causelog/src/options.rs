@@ -66,7 +66,7 @@ impl Options {
     pub fn open(self, path: impl AsRef<Path>) -> Result<Store, OpenError> {
         self.check()?;
         let path = path.as_ref();
-        let storage = RealStorage::create(path).map_err(IoError::on("open", path.display().to_string()))?;
+        let storage = RealStorage::create(path).map_err(|error| not_opened(path, error))?;
         self.open_in(Environment::real(Arc::new(storage)))
     }
 
@@ -77,7 +77,7 @@ impl Options {
     pub fn open_read_only(self, path: impl AsRef<Path>) -> Result<Store, OpenError> {
         self.check()?;
         let path = path.as_ref();
-        let storage = RealStorage::open(path).map_err(IoError::on("open", path.display().to_string()))?;
+        let storage = RealStorage::open(path).map_err(|error| not_opened(path, error))?;
         self.open_read_only_in(Environment::real(Arc::new(storage)))
     }
 
@@ -118,4 +118,9 @@ impl Options {
         let (least, most) = (widen(FRAME_BYTES_MIN), widen(limits::FRAME_BYTES_MAX));
         within("frame_bytes_max", widen(self.frame_bytes_max), least, most)
     }
+}
+
+/// The storage has named the directory already, where it could.
+fn not_opened(path: &Path, error: std::io::Error) -> IoError {
+    error.downcast().unwrap_or_else(IoError::on("open", path.display().to_string()))
 }

@@ -1,0 +1,140 @@
+//! What the tests share: a machine over a directory in memory, and an index that fails on demand.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use causelog_index::{
+    AppliedGroup, Counts, Index, IndexEntry, IndexError, IndexedHead, MemoryIndex, Selection, Watermark,
+};
+use causelog_io::{Environment, ManualClock, MemoryStorage};
+use causelog_segment::{AppenderSettings, open_writer};
+use causelog_types::{Coordinate, EventId, EventKind, NewEvent, Position, limits};
+
+use crate::{AppendError, AppendReceipt, Command, Machine, WriterSettings};
+
+pub(super) fn environment(storage: &MemoryStorage) -> Environment {
+    Environment::memory(storage.clone(), ManualClock::new(1_000), 1)
+}
+
+pub(super) fn start(storage: &MemoryStorage, index: Arc<dyn Index>) -> Machine {
+    let environment = environment(storage);
+    let (log, snapshot, appender, _) =
+        open_writer(&environment, AppenderSettings { segment_bytes: 4096 }).unwrap();
+    let settings = WriterSettings { frame_bytes_max: limits::FRAME_BYTES_DEFAULT };
+    Machine::start(&environment, log, snapshot, appender, index, settings).unwrap()
+}
+
+pub(super) fn id(number: u128) -> EventId {
+    EventId::from_u128(number)
+}
+
+pub(super) fn door() -> Coordinate {
+    Coordinate::new("door", "home").unwrap()
+}
+
+pub(super) fn event(number: u128, payload: &str) -> NewEvent {
+    NewEvent::new(&door(), EventKind::of::<0x1001>(), payload).unwrap().with_id(id(number))
+}
+
+pub(super) fn command(events: Vec<NewEvent>) -> Command {
+    let environment = environment(&MemoryStorage::new());
+    Command::application(events, None, &*environment.clock, &*environment.random).unwrap()
+}
+
+pub(super) fn append(machine: &mut Machine, number: u128) -> Result<Vec<AppendReceipt>, AppendError> {
+    machine.append(&command(vec![event(number, "x")]))
+}
+
+/// How an index goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Trouble {
+    None,
+    ApplyFails,
+    ApplyPanics,
+    QuestionsFail,
+}
+
+/// An index in memory that goes wrong when it is told to.
+#[derive(Default)]
+pub(super) struct Fragile {
+    pub(super) index: MemoryIndex,
+    trouble: AtomicU8,
+    /// What it says of itself, whatever it holds.
+    claim: Option<Watermark>,
+}
+
+impl Fragile {
+    pub(super) fn claiming(claim: Watermark) -> Self {
+        Self { claim: Some(claim), ..Self::default() }
+    }
+
+    pub(super) fn set(&self, trouble: Trouble) {
+        let number = match trouble {
+            Trouble::None => 0,
+            Trouble::ApplyFails => 1,
+            Trouble::ApplyPanics => 2,
+            Trouble::QuestionsFail => 3,
+        };
+        self.trouble.store(number, Ordering::SeqCst);
+    }
+
+    fn ask(&self) -> Result<(), IndexError> {
+        match self.trouble.load(Ordering::SeqCst) {
+            3 => Err(IndexError::Backend("it does not answer".into())),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Index for Fragile {
+    fn watermark(&self) -> Result<Option<Watermark>, IndexError> {
+        match self.claim {
+            Some(claim) => Ok(Some(claim)),
+            None => self.index.watermark(),
+        }
+    }
+
+    fn reset(&self) -> Result<(), IndexError> {
+        self.index.reset()
+    }
+
+    fn apply(&self, group: &AppliedGroup<'_>) -> Result<(), IndexError> {
+        match self.trouble.load(Ordering::SeqCst) {
+            1 => Err(IndexError::Backend("it takes nothing".into())),
+            2 => panic!("the index panics, as it was told to"),
+            _ => self.index.apply(group),
+        }
+    }
+
+    fn heads(
+        &self,
+        streams: &[&Coordinate],
+        as_of: Position,
+    ) -> Result<Vec<Option<IndexedHead>>, IndexError> {
+        self.ask()?;
+        self.index.heads(streams, as_of)
+    }
+
+    fn lookup(&self, ids: &[EventId], as_of: Position) -> Result<Vec<Option<IndexEntry>>, IndexError> {
+        self.ask()?;
+        self.index.lookup(ids, as_of)
+    }
+
+    fn select(&self, selection: &Selection<'_>) -> Result<Vec<IndexEntry>, IndexError> {
+        self.index.select(selection)
+    }
+
+    fn effects(
+        &self,
+        cause: EventId,
+        from: Position,
+        limit: usize,
+        as_of: Position,
+    ) -> Result<Vec<IndexEntry>, IndexError> {
+        self.index.effects(cause, from, limit, as_of)
+    }
+
+    fn counts(&self, as_of: Position) -> Result<Counts, IndexError> {
+        self.index.counts(as_of)
+    }
+}
