@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use causelog_index::{Index, IndexError, IndexedHead};
+use causelog_index::{Index, IndexEntry, IndexError, IndexedHead};
 use causelog_segment::{FrameReader, LogError};
 use causelog_types::{
     Coordinate, DagPosition, Depth, EventHash, EventId, Evidence, ExpectedRevision, Header, Hlc, Location,
@@ -76,7 +76,8 @@ impl Judge<'_> {
         let mut receipts = Vec::new();
         for (prepared, entry) in events.iter().zip(found) {
             if let Some(entry) = entry {
-                let frame = self.frames.read(entry.location).map_err(log_failed)?;
+                let frame = self.frames.read(entry.location).map_err(not_read)?;
+                check_place(&frame, &entry)?;
                 receipts.push(compare(prepared, &frame, entry.location)?);
             }
         }
@@ -221,6 +222,17 @@ fn check_batch(command: &Command) -> Result<(), AppendErrorKind> {
     Ok(())
 }
 
+/// An index that names another event's place must not decide what is in the store.
+fn check_place(frame: &Frame<'_>, entry: &IndexEntry) -> Result<(), AppendErrorKind> {
+    match frame.header.id == entry.id && frame.header.position == entry.position {
+        true => Ok(()),
+        false => {
+            let reason = format!("event {} does not stand where it says", entry.id);
+            Err(index_failed(IndexError::Backend(reason.into())))
+        }
+    }
+}
+
 /// Whether a stored event has the content offered. The clock, the gate evidence and the conditions do not count.
 fn compare(
     prepared: &Prepared,
@@ -310,6 +322,7 @@ pub(crate) fn index_failed(error: IndexError) -> AppendErrorKind {
     AppendErrorKind::IndexFailed(Arc::new(error))
 }
 
-pub(crate) fn log_failed(error: LogError) -> AppendErrorKind {
-    AppendErrorKind::LogFailed(Arc::new(error))
+/// Nothing has been written: the append may be tried again.
+fn not_read(error: LogError) -> AppendErrorKind {
+    AppendErrorKind::Refused(Arc::new(error))
 }

@@ -3,5 +3,6 @@
 mod catching_up;
 mod failing;
 mod helpers;
+mod judging;
 mod order;
 mod retrying;

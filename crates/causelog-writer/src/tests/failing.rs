@@ -1,10 +1,11 @@
 //! What fails, when, and what the machine says and does from then on.
 
+use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use causelog_index::MemoryIndex;
-use causelog_io::MemoryStorage;
+use causelog_io::{Fault, MemoryStorage};
 
 use super::helpers::{Fragile, Trouble, append, command, event, id, start};
 use crate::{AppendErrorKind, CloseError, Fate, Outcome, Poison, Writer};
@@ -46,6 +47,41 @@ fn an_index_that_does_not_answer_refuses_and_is_asked_again() {
     assert_eq!(storage.mutations(), before);
     index.set(Trouble::None);
     assert_eq!(append(&mut machine, 1).unwrap()[0].position.0, 0);
+    machine.close().unwrap();
+}
+
+/// An index that names another event's place neither finds a retry nor makes it a conflict.
+///
+/// Spec: INDEX-5, COMMIT-5
+#[test]
+fn an_index_that_names_another_place_is_not_believed() {
+    let (storage, index) = (MemoryStorage::new(), Arc::new(Fragile::default()));
+    let mut machine = start(&storage, index.clone());
+    append(&mut machine, 1).unwrap();
+    append(&mut machine, 2).unwrap();
+    index.set(Trouble::WrongPlaces);
+    let error = append(&mut machine, 2).unwrap_err();
+    assert_eq!(error.fate(), Fate::NotWritten);
+    assert!(matches!(error.kind(), AppendErrorKind::IndexFailed(_)), "{error}");
+    index.set(Trouble::None);
+    assert_eq!(append(&mut machine, 2).unwrap()[0].outcome, Outcome::Found);
+}
+
+/// A retry that cannot read what is stored is refused, and may be tried again.
+///
+/// Spec: COMMIT-5
+#[test]
+fn a_stored_event_that_cannot_be_read_refuses_the_retry_alone() {
+    let storage = MemoryStorage::new();
+    let mut machine = start(&storage, Arc::new(MemoryIndex::new()));
+    append(&mut machine, 1).unwrap();
+    append(&mut machine, 1).unwrap();
+    storage.fail(0, Fault::Error(ErrorKind::Other));
+    let error = append(&mut machine, 1).unwrap_err();
+    assert_eq!(error.fate(), Fate::NotWritten);
+    assert!(matches!(error.kind(), AppendErrorKind::Refused(_)), "{error}");
+    assert_eq!(append(&mut machine, 1).unwrap()[0].outcome, Outcome::Found);
+    assert_eq!(append(&mut machine, 2).unwrap()[0].position.0, 1);
     machine.close().unwrap();
 }
 

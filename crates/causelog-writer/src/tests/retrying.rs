@@ -30,6 +30,8 @@ fn every_part_of_the_content_is_compared_and_nothing_else() {
     let elsewhere = causelog_types::Coordinate::new("door", "hom").unwrap();
     let kind = EventKind::of::<0x1002>();
     let moved = NewEvent::with_payload(&elsewhere, full().kind(), full().payload().clone());
+    let without_correlation = event(2, "x").with_payload_version(3).caused_by([id(1)]).unwrap();
+    let without_correlation = without_correlation.with_tags(["b", "a"]).unwrap().occurred_at_ms(-5);
     let others = [
         moved
             .with_id(id(2))
@@ -44,6 +46,7 @@ fn every_part_of_the_content_is_compared_and_nothing_else() {
         full().with_payload_version(4),
         full().caused_by([]).unwrap(),
         full().with_correlation(id(2)),
+        without_correlation,
         full().with_tags(["a"]).unwrap(),
         full().occurred_at_ms(-4),
         event(2, "y")
@@ -156,4 +159,19 @@ fn reserved_kinds_and_entities_need_a_command_of_the_library() {
     assert_eq!(command.ids()[0], id(1));
     assert_eq!(machine.append(&command).unwrap().len(), 3);
     assert_eq!(machine.append(&command).unwrap()[2].outcome, Outcome::Found);
+}
+
+/// Spec: TYPE-10, FRAME-11
+#[test]
+fn a_cause_stands_before_its_effect() {
+    let mut machine = start(&MemoryStorage::new(), Arc::new(MemoryIndex::new()));
+    let of = |number, cause| event(number, "x").caused_by([id(cause)]).unwrap();
+    for batch in [vec![of(1, 1)], vec![of(1, 9)], vec![of(1, 2), event(2, "x")]] {
+        let cause = batch[0].causes().as_slice()[0];
+        let error = machine.append(&command(batch)).unwrap_err();
+        let unknown = matches!(error.kind(), AppendErrorKind::UnknownCause { index: 0, cause: found } if *found == cause);
+        assert!(unknown, "{error}");
+    }
+    let receipts = machine.append(&command(vec![event(1, "x"), of(2, 1)])).unwrap();
+    assert_eq!(receipts.len(), 2);
 }

@@ -1,0 +1,170 @@
+//! Durable appends beside bare loops that write the same bytes to the same disk, in interleaved rounds.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use causelog::Store;
+use causelog_benches::bare::{BareFile, Room};
+use causelog_benches::events::Events;
+use causelog_benches::figures::Figures;
+use causelog_benches::place;
+use clap::Parser;
+
+/// Payloads of one caller's appends, and of the batches.
+const SINGLE_BYTES: usize = 256;
+const IMPORT_BYTES: usize = 300;
+const STREAMS: u32 = 100;
+/// Appends of one caller in one round: few, so that the disk's moods fall on both sides.
+const SINGLES: u32 = 20;
+/// Rounds of one caller for each round of an import.
+const SINGLE_ROUNDS: u32 = 10;
+const BATCH: u32 = 1_000;
+
+/// Compares causelog with bare loops of the same bytes and as many syncs.
+#[derive(Parser)]
+struct Arguments {
+    /// Where to work; must be a disk. The directory of temporary files unless given.
+    #[arg(long)]
+    dir: Option<PathBuf>,
+    /// Rounds of each side; ten times as many for one caller's appends, which are short.
+    #[arg(long, default_value_t = 20)]
+    rounds: u32,
+    /// Events of one import, in batches of 1,000.
+    #[arg(long, default_value_t = 100_000)]
+    events: u32,
+    /// Only the appends of one caller.
+    #[arg(long)]
+    no_import: bool,
+    /// Only the imports.
+    #[arg(long)]
+    no_single: bool,
+}
+
+fn main() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
+    let directory = place::directory(arguments.dir.as_deref())?;
+    println!("{} rounds, interleaved, in {}", arguments.rounds, directory.path().display());
+    if !arguments.no_single {
+        single(directory.path(), arguments.rounds.saturating_mul(SINGLE_ROUNDS))?;
+    }
+    if !arguments.no_import {
+        import(directory.path(), arguments.rounds, arguments.events.div_ceil(BATCH).max(1))?;
+    }
+    Ok(())
+}
+
+/// One caller: every event is durable before the next one is offered.
+fn single(directory: &Path, rounds: u32) -> anyhow::Result<()> {
+    let path = directory.join("single");
+    let store = Store::open(&path)?;
+    let mut events = Events::new(SINGLE_BYTES, STREAMS)?;
+    let mut bare = BareFile::create(&made(directory, "single-bare")?, Room::Allocated)?;
+    let mut written = BareFile::create(&made(directory, "single-written")?, Room::Written)?;
+    store.append(events.next_event()?)?;
+    let (mut ours, mut theirs, mut other, mut bytes) = Default::default();
+    let figures: [&mut Figures; 4] = [&mut ours, &mut theirs, &mut other, &mut bytes];
+    let [ours_each, bare_each, written_each, bytes_each] = figures;
+    for _ in 0..rounds {
+        let mut receipts = Vec::new();
+        let begun = Instant::now();
+        for _ in 0..SINGLES {
+            receipts.push(store.append(events.next_event()?)?);
+        }
+        ours_each.push_each(begun.elapsed(), SINGLES);
+        let groups = receipts.iter().map(|receipt| place::written_by(&path, &[*receipt]));
+        let groups = groups.collect::<Result<Vec<_>, _>>()?;
+        bytes_each.push(mean(&groups));
+        bare_each.push_each(write_all(&mut bare, &groups)?, SINGLES);
+        written_each.push_each(write_all(&mut written, &groups)?, SINGLES);
+    }
+    store.close()?;
+    println!("\none caller, {rounds} rounds of {SINGLES} durable appends, {SINGLE_BYTES}-byte payloads");
+    println!("  bytes an event takes         {bytes}");
+    println!("  causelog, microseconds each  {ours}");
+    println!("  bare, microseconds each      {theirs}");
+    println!("  bare over written zeros      {other}");
+    println!("  causelog : bare, times       {}", ours.ratios(&theirs));
+    println!("  causelog : over zeros, times {}", ours.ratios(&other));
+    Ok(())
+}
+
+/// A new store each round, filled in durable batches.
+fn import(directory: &Path, rounds: u32, batches: u32) -> anyhow::Result<()> {
+    let operations = batches * BATCH;
+    let (mut ours, mut append, mut theirs, mut bytes) =
+        (Figures::default(), Figures::default(), Figures::default(), Figures::default());
+    for round in 0..rounds {
+        let path = directory.join(format!("import-{round}"));
+        let imported = import_once(&path, batches)?;
+        ours.push_each(imported.all, operations);
+        append.push_each(imported.appends, operations);
+        bytes.push(mean(&imported.groups) / f64::from(BATCH));
+        let bare_path = made(directory, &format!("import-bare-{round}"))?;
+        let mut bare = BareFile::create(&bare_path, Room::Allocated)?;
+        theirs.push_each(write_all(&mut bare, &imported.groups)?, operations);
+        fs::remove_dir_all(path)?;
+        fs::remove_dir_all(bare_path)?;
+    }
+    println!("\nimport of {operations} events in durable batches of {BATCH}, {IMPORT_BYTES}-byte payloads");
+    println!("  bytes an event takes         {bytes}");
+    println!("  causelog, microseconds each  {ours}");
+    println!("    of which in append_batch   {append}");
+    println!("  bare, microseconds each      {theirs}");
+    println!("  causelog : bare, times       {}", ours.ratios(&theirs));
+    println!("  append_batch : bare, times   {}", append.ratios(&theirs));
+    println!("  bare : causelog, speed       {}", theirs.ratios(&ours));
+    Ok(())
+}
+
+/// What one import took and wrote.
+struct Imported {
+    /// From the open to the last receipt, payloads encoded.
+    all: Duration,
+    /// Inside `append_batch` alone.
+    appends: Duration,
+    groups: Vec<Vec<u8>>,
+}
+
+fn import_once(path: &Path, batches: u32) -> anyhow::Result<Imported> {
+    let mut events = Events::new(IMPORT_BYTES, STREAMS)?;
+    let count = usize::try_from(BATCH)?;
+    let mut batch_receipts = Vec::new();
+    let mut appends = Duration::ZERO;
+    let begun = Instant::now();
+    let store = Store::open(path)?;
+    for _ in 0..batches {
+        let batch = events.batch(count)?;
+        let append = Instant::now();
+        batch_receipts.push(store.append_batch(batch)?);
+        appends += append.elapsed();
+    }
+    let all = begun.elapsed();
+    let groups = batch_receipts.iter().map(|receipts| place::written_by(path, receipts));
+    let groups = groups.collect::<Result<Vec<_>, _>>()?;
+    drop(store);
+    Ok(Imported { all, appends, groups })
+}
+
+/// The bare loop: one write and one sync for each, into room that is there.
+fn write_all(bare: &mut BareFile, groups: &[Vec<u8>]) -> anyhow::Result<Duration> {
+    let bytes: usize = groups.iter().map(Vec::len).sum();
+    bare.reserve(u64::try_from(bytes)?)?;
+    let begun = Instant::now();
+    for group in groups {
+        bare.write_and_sync(group)?;
+    }
+    Ok(begun.elapsed())
+}
+
+fn mean(groups: &[Vec<u8>]) -> f64 {
+    let bytes: usize = groups.iter().map(Vec::len).sum();
+    let count = u32::try_from(groups.len()).unwrap_or(u32::MAX);
+    f64::from(u32::try_from(bytes).unwrap_or(u32::MAX)) / f64::from(count.max(1))
+}
+
+fn made(directory: &Path, name: &str) -> std::io::Result<PathBuf> {
+    let path = directory.join(name);
+    fs::create_dir(&path)?;
+    Ok(path)
+}
