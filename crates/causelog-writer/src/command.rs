@@ -7,7 +7,9 @@ use causelog_wire::hash;
 /// Events to be appended together: all or none.
 #[derive(Clone, Debug)]
 pub struct Command {
-    pub(crate) events: Vec<Prepared>,
+    events: Vec<NewEvent>,
+    /// What was prepared for each event. Apart, so that the events stay where the caller has put them.
+    keys: Vec<Key>,
     pub(crate) evidence: Option<Evidence>,
     pub(crate) origin: Origin,
 }
@@ -19,10 +21,16 @@ pub(crate) enum Origin {
     Library,
 }
 
+#[derive(Clone, Copy, Debug)]
+struct Key {
+    id: EventId,
+    payload_hash: PayloadHash,
+}
+
 /// An event with its id made and its payload hashed.
-#[derive(Clone, Debug)]
-pub(crate) struct Prepared {
-    pub(crate) event: NewEvent,
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Prepared<'a> {
+    pub(crate) event: &'a NewEvent,
     pub(crate) id: EventId,
     pub(crate) payload_hash: PayloadHash,
 }
@@ -54,7 +62,13 @@ impl Command {
     /// The ids of the events, in order.
     #[must_use]
     pub fn ids(&self) -> Vec<EventId> {
-        self.events.iter().map(|prepared| prepared.id).collect()
+        self.keys.iter().map(|key| key.id).collect()
+    }
+
+    /// The events, prepared.
+    pub(crate) fn prepared(&self) -> Vec<Prepared<'_>> {
+        let both = self.events.iter().zip(&self.keys);
+        both.map(|(event, key)| Prepared { event, id: key.id, payload_hash: key.payload_hash }).collect()
     }
 
     fn prepare(
@@ -65,14 +79,13 @@ impl Command {
         random: &dyn Random,
     ) -> Result<Self, IoError> {
         let mut new_ids = new_ids(events.iter().filter(|event| event.id().is_none()).count(), clock, random)?;
-        let prepare = |event: NewEvent| {
+        let prepare = |event: &NewEvent| {
             let id = event.id().or_else(|| new_ids.next());
             let Some(id) = id else { unreachable!("an id was made for every event without one") };
-            let payload_hash = hash::payload(event.payload().as_bytes());
-            Prepared { event, id, payload_hash }
+            Key { id, payload_hash: hash::payload(event.payload().as_bytes()) }
         };
-        let prepared = events.into_iter().map(prepare).collect();
-        Ok(Self { events: prepared, evidence, origin })
+        let keys = events.iter().map(prepare).collect();
+        Ok(Self { events, keys, evidence, origin })
     }
 }
 

@@ -17,9 +17,28 @@ use crate::error::AppendErrorKind;
 /// What a command comes to.
 pub(crate) enum Verdict {
     /// Its events have been added to the group.
-    Staged(Vec<StagedEvent>),
+    Staged,
     /// All of its events are in the store already.
     Found(Vec<AppendReceipt>),
+}
+
+/// A group as it is being collected. Its memory is used again from group to group.
+#[derive(Default)]
+pub(crate) struct StagedGroup {
+    pub(crate) buffer: GroupBuffer,
+    pub(crate) events: Vec<StagedEvent>,
+}
+
+impl StagedGroup {
+    pub(crate) fn clear(&mut self) {
+        self.truncate(0);
+        self.buffer.clear();
+    }
+
+    fn truncate(&mut self, events: usize) {
+        self.buffer.truncate(events);
+        self.events.truncate(events);
+    }
 }
 
 /// An event that has been added to a group.
@@ -54,23 +73,27 @@ impl Judge<'_> {
     pub(crate) fn judge(
         &mut self,
         command: &Command,
-        group: &mut GroupBuffer,
+        group: &mut StagedGroup,
     ) -> Result<Verdict, AppendErrorKind> {
-        check_batch(command)?;
-        if let Some(receipts) = self.find_stored(&command.events)? {
+        let events = command.prepared();
+        check_batch(command, &events)?;
+        if let Some(receipts) = self.find_stored(&events)? {
             return Ok(Verdict::Found(receipts));
         }
-        let staged = group.frames().len();
-        let result = self.stage(command, group);
+        let staged = group.events.len();
+        let result = self.stage(command, &events, group);
         if result.is_err() {
             group.truncate(staged);
         }
-        result.map(Verdict::Staged)
+        result.map(|()| Verdict::Staged)
     }
 
     /// Whether the events are in the store already: all of them, or none. Checked before the conditions, so that
     /// a retry succeeds.
-    fn find_stored(&mut self, events: &[Prepared]) -> Result<Option<Vec<AppendReceipt>>, AppendErrorKind> {
+    fn find_stored(
+        &mut self,
+        events: &[Prepared<'_>],
+    ) -> Result<Option<Vec<AppendReceipt>>, AppendErrorKind> {
         let ids: Vec<EventId> = events.iter().map(|prepared| prepared.id).collect();
         let found = self.index.lookup(&ids, self.committed).map_err(index_failed)?;
         let mut receipts = Vec::new();
@@ -94,25 +117,26 @@ impl Judge<'_> {
     fn stage(
         &mut self,
         command: &Command,
-        group: &mut GroupBuffer,
-    ) -> Result<Vec<StagedEvent>, AppendErrorKind> {
-        let (mut heads, streams) = self.committed_heads(&command.events)?;
-        let has_causes = command.events.iter().any(|prepared| !prepared.event.causes().is_empty());
-        let mut depths = self.committed_depths(&command.events)?;
-        let mut staged = Vec::with_capacity(command.events.len());
-        let group_bytes = group.len();
-        for (index, prepared) in command.events.iter().enumerate() {
+        events: &[Prepared<'_>],
+        group: &mut StagedGroup,
+    ) -> Result<(), AppendErrorKind> {
+        let (mut heads, streams) = self.committed_heads(events)?;
+        let has_causes = events.iter().any(|prepared| !prepared.event.causes().is_empty());
+        let mut depths = self.committed_depths(events)?;
+        let group_bytes = group.buffer.len();
+        group.events.reserve(events.len());
+        for (index, prepared) in events.iter().enumerate() {
             let depth = depth_of(index, prepared, &depths)?;
             let slot = &mut heads[streams[index]];
             let head = *slot;
-            check_revision(index, &prepared.event, head.map(|head| head.revision))?;
+            check_revision(index, prepared.event, head.map(|head| head.revision))?;
             let hlc = self.hlc.next(self.now_ms)?;
             let header = Header {
                 id: prepared.id,
                 coordinate: prepared.event.coordinate().clone(),
                 kind: prepared.event.kind(),
                 payload_version: prepared.event.payload_version(),
-                position: Position(self.committed.0.saturating_add(widen(group.frames().len()))),
+                position: Position(self.committed.0.saturating_add(widen(group.events.len()))),
                 revision: head.map_or(Ok(Revision(0)), |head| head.revision.next())?,
                 previous_hash: head.map(|head| head.hash),
                 payload_hash: prepared.payload_hash,
@@ -125,10 +149,10 @@ impl Judge<'_> {
                 },
                 tags: prepared.event.tags().clone(),
                 evidence: command.evidence.clone(),
-                batch_remaining: u32::try_from(command.events.len() - 1 - index).unwrap_or(u32::MAX),
+                batch_remaining: u32::try_from(events.len() - 1 - index).unwrap_or(u32::MAX),
                 salted: false,
             };
-            let frame = group.push(&header, prepared.event.payload().as_bytes());
+            let frame = group.buffer.push(&header, prepared.event.payload().as_bytes());
             let frame = frame.map_err(|error| not_encoded(index, error))?;
             self.check_frame(index, frame.bytes)?;
             self.hlc = hlc;
@@ -136,19 +160,20 @@ impl Judge<'_> {
             if has_causes {
                 depths.insert(header.id, depth);
             }
-            staged.push(StagedEvent { header, hash: frame.hash, start: frame.start, bytes: frame.bytes });
+            let (start, bytes) = (frame.start, frame.bytes);
+            group.events.push(StagedEvent { header, hash: frame.hash, start, bytes });
         }
-        let (given, limit) = (group.len() - group_bytes, limits::BATCH_BYTES_MAX);
+        let (given, limit) = (group.buffer.len() - group_bytes, limits::BATCH_BYTES_MAX);
         match given > limit {
             true => Err(AppendErrorKind::BatchTooLarge { what: "bytes", given, limit }),
-            false => Ok(staged),
+            false => Ok(()),
         }
     }
 
     /// The heads of the batch's streams, each once, and for each event which of them is its stream's.
     fn committed_heads(
         &self,
-        events: &[Prepared],
+        events: &[Prepared<'_>],
     ) -> Result<(Vec<Option<Head>>, Vec<usize>), AppendErrorKind> {
         let mut streams: Vec<&Coordinate> = Vec::new();
         let mut slots: HashMap<&Coordinate, usize> = HashMap::new();
@@ -169,7 +194,7 @@ impl Judge<'_> {
         Ok((heads, stream_of))
     }
 
-    fn committed_depths(&self, events: &[Prepared]) -> Result<HashMap<EventId, Depth>, AppendErrorKind> {
+    fn committed_depths(&self, events: &[Prepared<'_>]) -> Result<HashMap<EventId, Depth>, AppendErrorKind> {
         let named: HashSet<EventId> =
             events.iter().flat_map(|prepared| prepared.event.causes().iter()).collect();
         if named.is_empty() {
@@ -199,8 +224,8 @@ fn newest_head(stream: &Coordinate, head: &IndexedHead) -> Result<Head, AppendEr
 }
 
 /// What can be said of a batch without looking at the store.
-fn check_batch(command: &Command) -> Result<(), AppendErrorKind> {
-    let (given, limit) = (command.events.len(), limits::BATCH_EVENTS_MAX);
+fn check_batch(command: &Command, events: &[Prepared<'_>]) -> Result<(), AppendErrorKind> {
+    let (given, limit) = (events.len(), limits::BATCH_EVENTS_MAX);
     if given == 0 {
         return Err(AppendErrorKind::EmptyBatch);
     }
@@ -209,8 +234,8 @@ fn check_batch(command: &Command) -> Result<(), AppendErrorKind> {
     }
     command.evidence.as_ref().map_or(Ok(()), Evidence::check)?;
     let mut ids = HashSet::with_capacity(given);
-    for (index, prepared) in command.events.iter().enumerate() {
-        let event = &prepared.event;
+    for (index, prepared) in events.iter().enumerate() {
+        let event = prepared.event;
         let reserved = event.kind().is_library() || event.coordinate().is_library();
         if reserved && command.origin == Origin::Application {
             return Err(AppendErrorKind::Reserved { index });
@@ -235,11 +260,11 @@ fn check_place(frame: &Frame<'_>, entry: &IndexEntry) -> Result<(), AppendErrorK
 
 /// Whether a stored event has the content offered. The clock, the gate evidence and the conditions do not count.
 fn compare(
-    prepared: &Prepared,
+    prepared: &Prepared<'_>,
     frame: &Frame<'_>,
     location: Location,
 ) -> Result<AppendReceipt, AppendErrorKind> {
-    let (event, stored) = (&prepared.event, &frame.header);
+    let (event, stored) = (prepared.event, &frame.header);
     // A salted payload's hash covers its salt, which is gone once it is erased: then it cannot be compared.
     let outcome = if frame.erased && stored.salted { Outcome::FoundErased } else { Outcome::Found };
     let same_payload = match (stored.salted, frame.erased) {
@@ -275,7 +300,7 @@ fn compare(
 
 fn depth_of(
     index: usize,
-    prepared: &Prepared,
+    prepared: &Prepared<'_>,
     depths: &HashMap<EventId, Depth>,
 ) -> Result<Depth, AppendErrorKind> {
     let mut deepest = None;

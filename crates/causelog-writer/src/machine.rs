@@ -6,12 +6,11 @@ use causelog_index::{AppliedEvent, AppliedGroup, Index, IndexError, Watermark};
 use causelog_io::{Clock, Environment};
 use causelog_segment::{Appender, Log, LogEnd, LogError, Published, Snapshot, StepError};
 use causelog_types::{EventId, Location, Position};
-use causelog_wire::GroupBuffer;
 
 use crate::catch_up::catch_up;
 use crate::command::{AppendReceipt, Command, Outcome};
 use crate::error::{AppendError, AppendErrorKind, CatchUpError, Fate, Poison};
-use crate::judge::{Judge, StagedEvent, Verdict, index_failed};
+use crate::judge::{Judge, StagedGroup, Verdict, index_failed};
 
 /// Limits of a writer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +31,7 @@ pub struct Machine {
     clock: Arc<dyn Clock>,
     settings: WriterSettings,
     /// The memory of the last group, used again for the next.
-    group: GroupBuffer,
+    group: StagedGroup,
     state: State,
 }
 
@@ -65,7 +64,7 @@ impl Machine {
             published: Published::new(snapshot),
             clock: Arc::clone(&environment.clock),
             settings,
-            group: GroupBuffer::new(),
+            group: StagedGroup::default(),
             state: State::Idle,
         })
     }
@@ -113,7 +112,7 @@ impl Machine {
         };
         match judge.judge(command, &mut self.group) {
             Ok(Verdict::Found(receipts)) => Ok(receipts),
-            Ok(Verdict::Staged(events)) => self.commit(&events),
+            Ok(Verdict::Staged) => self.commit(),
             Err(kind) => Err((Fate::NotWritten, kind)),
         }
     }
@@ -137,18 +136,20 @@ impl Machine {
         Err((Fate::NotWritten, AppendErrorKind::IndexFailed(error)))
     }
 
-    fn commit(&mut self, events: &[StagedEvent]) -> Result<Vec<AppendReceipt>, (Fate, AppendErrorKind)> {
-        let Some(last) = events.last() else { unreachable!("a staged command has events") };
+    fn commit(&mut self) -> Result<Vec<AppendReceipt>, (Fate, AppendErrorKind)> {
+        let Some(last) = self.group.events.last() else { unreachable!("a staged command has events") };
         let hlc = last.header.dag.hlc;
-        let placed = self.appender.place(self.group.len());
+        let placed = self.appender.place(self.group.buffer.len());
         let placement = placed.map_err(|error| self.step_failed(error, Fate::NotWritten))?;
-        let written = self.appender.write(&mut self.group, hlc);
+        let written = self.appender.write(&mut self.group.buffer, hlc);
         written.map_err(|error| self.step_failed(error, Fate::Unknown))?;
         let synced = self.appender.sync();
         synced.map_err(|error| self.step_failed(error, Fate::Unknown))?;
 
         let Some(segment) = placement.end.segment else { unreachable!("a placed group has a segment") };
-        let applied: Vec<AppliedEvent<'_>> = events
+        let group = std::mem::take(&mut self.group);
+        let applied: Vec<AppliedEvent<'_>> = group
+            .events
             .iter()
             .map(|event| {
                 let offset = placement.end.offset.plus(event.start);
@@ -170,7 +171,10 @@ impl Machine {
         if let Err(error) = self.appender.publish() {
             tracing::warn!(%error, "readers in other processes were not told of the new end; the next group tries again");
         }
-        Ok(applied.iter().map(receipt).collect())
+        let receipts = applied.iter().map(receipt).collect();
+        drop(applied);
+        self.group = group;
+        Ok(receipts)
     }
 
     /// What a failed step means: before anything was written it may be tried again; else the writer ends.

@@ -4,11 +4,10 @@ use causelog_index::{Index, MemoryIndex};
 use causelog_io::MemoryStorage;
 use causelog_segment::{AppenderSettings, open_writer};
 use causelog_types::{ExpectedRevision, Position, limits};
-use causelog_wire::GroupBuffer;
 
 use super::helpers::{command, environment, event};
 use crate::error::AppendErrorKind;
-use crate::judge::{Judge, Verdict};
+use crate::judge::{Judge, StagedGroup, Verdict};
 
 /// A command that is refused half-way leaves the group as it was.
 ///
@@ -26,15 +25,16 @@ fn a_refused_command_leaves_nothing_in_the_group() {
         now_ms: 5,
         frame_bytes_max: limits::FRAME_BYTES_DEFAULT,
     };
-    let mut group = GroupBuffer::new();
-    let empty = group.len();
+    let mut group = StagedGroup::default();
+    let empty = group.buffer.len();
     let fails = vec![event(1, "x"), event(2, "x"), event(3, "x").expecting(ExpectedRevision::Empty)];
     let Err(refused) = judge.judge(&command(fails), &mut group) else { panic!("it was staged") };
     assert!(matches!(refused, AppendErrorKind::WrongRevision { index: 2, .. }), "{refused}");
-    assert_eq!((group.frames().len(), group.len()), (0, empty));
-    let Ok(Verdict::Staged(staged)) = judge.judge(&command(vec![event(4, "x")]), &mut group) else {
+    assert_eq!((group.events.len(), group.buffer.frames().len(), group.buffer.len()), (0, 0, empty));
+    let Ok(Verdict::Staged) = judge.judge(&command(vec![event(4, "x")]), &mut group) else {
         panic!("it was not staged")
     };
+    let staged = &group.events;
     assert_eq!((staged.len(), staged[0].header.position, staged[0].start), (1, Position(0), empty));
     assert_eq!(index.watermark().unwrap(), None);
 }
