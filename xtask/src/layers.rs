@@ -29,8 +29,8 @@ pub(crate) const LAYERS: &[Layer] = &[
     layer("causelog-gate",         &["types"], &["thiserror"]),
     layer("causelog-index",        &["types"], &["hashbrown", "parking_lot", "proptest", "thiserror"]),
     layer("causelog-segment",      &["types", "wire", "io"], &["parking_lot", "thiserror", "tracing"]),
-    layer("causelog-index-sealed", &["types", "wire", "io", "segment", "index"], &["parking_lot", "thiserror", "tracing"]),
-    layer("causelog-writer",       &["types", "wire", "io", "segment", "index"], &["parking_lot", "thiserror", "tracing"]),
+    layer("causelog-index-sealed", &["types", "wire", "io", "segment", "index"], &["hashbrown", "parking_lot", "thiserror", "tracing"]),
+    layer("causelog-writer",       &["types", "wire", "io", "segment", "index"], &["hashbrown", "parking_lot", "thiserror", "tracing"]),
     layer("causelog-reader",       &["types", "io", "segment", "index"], &["thiserror"]),
     layer("causelog",              &["types", "io", "gate", "segment", "index", "index-sealed", "writer", "reader"], &["thiserror"]),
 ];

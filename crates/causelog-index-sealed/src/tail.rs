@@ -1,13 +1,12 @@
 //! The index file of the segment that is being written, growing with it.
 
-use std::collections::HashMap;
-
 use causelog_index::{AppliedEvent, Watermark};
 use causelog_types::{Coordinate, EventHash, Position, SegmentNumber};
 use causelog_wire::layout::INDEX_HEADER_BYTES;
 use causelog_wire::{
     BlockKind, CauseRow, EventRow, IndexBlock, IndexFileHeader, Salt, StreamRow, TagRow, encode_block,
 };
+use hashbrown::HashMap;
 
 /// A block is ended when its content is this long; no item makes it much longer.
 const BLOCK_BYTES: usize = 64 * 1024;

@@ -31,67 +31,67 @@ pub fn encode_header(header: &Header, out: &mut Vec<u8>) {
     let mut map = Writer(out);
     map.map(7 + optional.iter().filter(|present| **present).count());
     if header.batch_remaining != 0 {
-        map.text("b");
+        map.key(b'b');
         map.uint(header.batch_remaining.into());
     }
     if !dag.causes.is_empty() {
-        map.text("c");
+        map.key(b'c');
         map.array(dag.causes.len());
         dag.causes.iter().for_each(|cause| map.binary(&cause.as_u128().to_be_bytes()));
     }
     if dag.depth != Depth(0) {
-        map.text("d");
+        map.key(b'd');
         map.uint(dag.depth.0.into());
     }
-    map.text("e");
+    map.key(b'e');
     map.text(header.coordinate.entity());
     if let Some(evidence) = &header.evidence {
-        map.text("g");
+        map.key(b'g');
         encode_evidence(evidence, &mut map);
     }
-    map.text("h");
+    map.key(b'h');
     map.binary(&header.payload_hash.0);
-    map.text("i");
+    map.key(b'i');
     map.binary(&header.id.as_u128().to_be_bytes());
-    map.text("k");
+    map.key(b'k');
     map.uint(header.kind.bits().into());
     if dag.hlc.counter != 0 {
-        map.text("n");
+        map.key(b'n');
         map.uint(dag.hlc.counter.into());
     }
     if let Some(occurred_ms) = dag.occurred_ms {
-        map.text("o");
+        map.key(b'o');
         map.int(occurred_ms);
     }
     if let Some(previous) = header.previous_hash {
-        map.text("p");
+        map.key(b'p');
         map.binary(&previous.0);
     }
-    map.text("q");
+    map.key(b'q');
     map.uint(header.position.0);
     if header.revision != Revision(0) {
-        map.text("r");
+        map.key(b'r');
         map.uint(header.revision.0);
     }
-    map.text("s");
+    map.key(b's');
     map.text(header.coordinate.scope());
     if !header.tags.is_empty() {
-        map.text("t");
+        map.key(b't');
         map.array(header.tags.len());
         header.tags.iter().for_each(|tag| map.text(tag));
     }
     if header.payload_version != 0 {
-        map.text("v");
+        map.key(b'v');
         map.uint(header.payload_version.into());
     }
-    map.text("w");
+    map.key(b'w');
     map.uint(dag.hlc.wall_ms);
     if let Some(correlation) = correlation {
-        map.text("x");
+        map.key(b'x');
         map.binary(&correlation.as_u128().to_be_bytes());
     }
     if header.salted {
-        map.text("z");
+        map.key(b'z');
         map.yes();
     }
 }

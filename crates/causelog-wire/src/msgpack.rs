@@ -11,6 +11,12 @@ use crate::{Flaw, Rule};
 pub(crate) struct Writer<'a>(pub(crate) &'a mut Vec<u8>);
 
 impl Writer<'_> {
+    /// A text of one letter.
+    pub(crate) fn key(&mut self, letter: u8) {
+        self.0.extend_from_slice(&[0xa1, letter]);
+    }
+
+    #[inline]
     pub(crate) fn uint(&mut self, value: u64) {
         if let Ok(byte) = u8::try_from(value) {
             if byte >= 0x80 {
@@ -66,6 +72,7 @@ impl Writer<'_> {
     }
 
     /// A length of at most 65,535: nothing in a header is longer.
+    #[inline]
     fn length(&mut self, length: usize, fix: Option<(u8, usize)>, marker8: Option<u8>, marker16: u8) {
         let short = u16::try_from(length).unwrap_or(u16::MAX);
         assert_eq!(usize::from(short), length, "a header's value is too long");

@@ -1,6 +1,5 @@
 //! Judging: ids first, then causes and revisions, against what is committed and what is staged.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use causelog_index::{Index, IndexEntry, IndexError, IndexedHead};
@@ -10,6 +9,7 @@ use causelog_types::{
     NewEvent, Position, Revision, limits, widen,
 };
 use causelog_wire::{EncodeError, Frame, GroupBuffer, hash};
+use hashbrown::{HashMap, HashSet};
 
 use crate::command::{AppendReceipt, Command, Origin, Outcome, Prepared};
 use crate::error::AppendErrorKind;

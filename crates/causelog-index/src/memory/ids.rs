@@ -5,12 +5,11 @@
 //! wait for that.
 
 use std::array;
-use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 
 use causelog_types::EventId;
-use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
+use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::row::Row;
 
@@ -20,7 +19,7 @@ const TABLES: usize = 64;
 pub(super) struct Ids {
     column: Vec<EventId>,
     tables: [HashTable<Known>; TABLES],
-    hasher: RandomState,
+    hasher: DefaultHashBuilder,
 }
 
 struct Known {
@@ -35,7 +34,7 @@ struct HalfHash(u32);
 impl Default for Ids {
     fn default() -> Self {
         let tables = array::from_fn(|_| HashTable::new());
-        Self { column: Vec::new(), tables, hasher: RandomState::new() }
+        Self { column: Vec::new(), tables, hasher: DefaultHashBuilder::default() }
     }
 }
 

@@ -1,9 +1,10 @@
 //! The streams: their names, their rows, and the hash of the newest event of each.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use causelog_types::{Coordinate, EntityMatch, EventHash};
+use hashbrown::HashMap;
 
 use super::names::{NameNumber, Names};
 use super::row::Row;
