@@ -19,7 +19,7 @@ pub struct Region {
     positions: Range<u64>,
     revisions: Range<u64>,
     recorded_ms: Range<u64>,
-    library: bool,
+    with_library: bool,
 }
 
 /// One alternative of a region: all that is said in it must hold. An empty clause matches every event.
@@ -86,7 +86,7 @@ impl Region {
             scope: Some(coordinate.scope().into()),
             ..Clause::default()
         };
-        Self { library: true, ..clause.into() }
+        Self { with_library: true, ..clause.into() }
     }
 
     /// One entity in **all** scopes. `Region::entity("user:1")` does not match `user:10`.
@@ -140,7 +140,7 @@ impl Region {
     /// Shows library events as well.
     #[must_use]
     pub fn with_library_events(self) -> Self {
-        Self { library: true, ..self }
+        Self { with_library: true, ..self }
     }
 
     /// Whether an event lies in the region.
@@ -149,7 +149,7 @@ impl Region {
         self.positions.contains(&facts.position.0)
             && self.revisions.contains(&facts.revision.0)
             && self.recorded_ms.contains(&facts.recorded_ms)
-            && (self.library || !(facts.kind.is_library() || facts.entity.starts_with('$')))
+            && (self.with_library || !(facts.kind.is_library() || facts.entity.starts_with('$')))
             && self.clauses.iter().any(|clause| clause.matches(facts))
     }
 
@@ -179,7 +179,7 @@ impl From<Clause> for Region {
             positions: EVERYTHING,
             revisions: EVERYTHING,
             recorded_ms: EVERYTHING,
-            library: false,
+            with_library: false,
         }
     }
 }

@@ -88,8 +88,8 @@ struct RegionArgs {
     #[arg(long, value_name = "TIME", value_parser = time::parse_recorded)]
     until: Option<u64>,
     /// The library's own events too.
-    #[arg(long)]
-    library: bool,
+    #[arg(long = "library")]
+    with_library: bool,
 }
 
 pub(crate) fn run(args: ReadArgs, out: &mut dyn Write) -> Result<Status, Failure> {
@@ -132,7 +132,7 @@ impl RegionArgs {
             region = region.revisions(revisions.bounds(Revision))?;
         }
         region = Between { start: self.since, end: self.until }.over_times(region)?;
-        match self.library {
+        match self.with_library {
             true => Ok(region.with_library_events()),
             false => Ok(region),
         }
