@@ -91,7 +91,8 @@ fn make(segments: usize, ended: Ended) -> Fixture {
     // A few more groups once the last segment has begun.
     while after < 4 {
         let batch = if i % 5 == 2 { 3 } else { 1 };
-        let receipts = store.append_batch((i..i + batch).map(event).collect()).expect("the disk is in order");
+        let receipts =
+            store.append_batch((i..i + batch).map(event).collect::<Vec<_>>()).expect("the disk is in order");
         i += batch;
         after += usize::from(usize::try_from(receipts[0].location.segment.0) == Ok(segments));
     }

@@ -187,7 +187,7 @@ impl World {
     }
 
     fn try_append(&self, offers: &[Offer]) -> Result<Vec<AppendReceipt>, AppendError> {
-        self.store().append_batch(offers.iter().map(Offer::event).collect())
+        self.store().append_batch(offers.iter().map(Offer::event).collect::<Vec<_>>())
     }
 
     /// What was acknowledged joins the model.

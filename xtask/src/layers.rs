@@ -24,13 +24,13 @@ const fn layer(
 #[rustfmt::skip]
 pub(crate) const LAYERS: &[Layer] = &[
     layer("causelog-types",        &[], &["rmp-serde", "serde", "thiserror", "uuid"]),
-    layer("causelog-io",           &[], &["getrandom", "parking_lot", "rustix", "thiserror"]),
+    layer("causelog-io",           &[], &["getrandom", "parking_lot", "rustix", "shuttle", "thiserror"]),
     layer("causelog-wire",         &["types"], &["blake3", "crc32fast", "thiserror"]),
     layer("causelog-gate",         &["types"], &["thiserror"]),
     layer("causelog-index",        &["types"], &["hashbrown", "parking_lot", "proptest", "thiserror"]),
     layer("causelog-segment",      &["types", "wire", "io"], &["parking_lot", "thiserror", "tracing"]),
     layer("causelog-index-sealed", &["types", "wire", "io", "segment", "index"], &["hashbrown", "parking_lot", "thiserror", "tracing"]),
-    layer("causelog-writer",       &["types", "wire", "io", "segment", "index"], &["hashbrown", "parking_lot", "thiserror", "tracing"]),
+    layer("causelog-writer",       &["types", "wire", "io", "segment", "index"], &["flume", "hashbrown", "thiserror", "tracing"]),
     layer("causelog-reader",       &["types", "io", "segment", "index"], &["thiserror"]),
     layer("causelog",              &["types", "io", "gate", "segment", "index", "index-sealed", "writer", "reader"], &["thiserror"]),
 ];

@@ -10,6 +10,9 @@ pub trait Clock: Send + Sync + 'static {
     /// Milliseconds since 1970-01-01 UTC; 0 before.
     fn now_ms(&self) -> u64;
 
+    /// Milliseconds since some moment, never fewer than before, whatever is done to the wall clock.
+    fn monotonic_ms(&self) -> u64;
+
     /// Waits.
     fn sleep_ms(&self, ms: u64);
 }

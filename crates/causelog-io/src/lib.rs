@@ -1,4 +1,4 @@
-//! The only door of causelog to files, directories, locks, time and randomness.
+//! The only door of causelog to files, directories, locks, time, threads and randomness.
 //!
 //! A store asks the world for little: one directory, a few positional methods on files, a clock and random
 //! bytes. These are the traits [`Storage`], [`File`], [`Clock`] and [`Random`], held together by
@@ -42,6 +42,7 @@
 //! # }
 //! ```
 
+mod concurrency;
 mod environment;
 mod error;
 mod helpers;
@@ -51,6 +52,7 @@ mod real;
 mod storage;
 mod system;
 
+pub use concurrency::{Condvar, Guard, Mutex, Thread, Wake, process_id};
 pub use environment::{Clock, Environment, Random};
 pub use error::IoError;
 pub use helpers::{read_exact_at, read_up_to_at, write_once_at};

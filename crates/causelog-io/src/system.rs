@@ -1,10 +1,10 @@
 //! The system's clock and randomness, and a clock and a generator that tests steer.
 
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::thread;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::{Clock, Environment, MemoryStorage, Random, Storage};
 
@@ -16,6 +16,11 @@ impl Clock for SystemClock {
     fn now_ms(&self) -> u64 {
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn monotonic_ms(&self) -> u64 {
+        static BEGINNING: LazyLock<Instant> = LazyLock::new(Instant::now);
+        u64::try_from(BEGINNING.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
     fn sleep_ms(&self, ms: u64) {
@@ -37,29 +42,36 @@ impl Random for SystemRandom {
 #[derive(Clone, Debug, Default)]
 pub struct ManualClock {
     now_ms: Arc<AtomicU64>,
+    monotonic_ms: Arc<AtomicU64>,
 }
 
 impl ManualClock {
     /// A clock that shows `ms`, in milliseconds since 1970-01-01 UTC.
     #[must_use]
     pub fn new(ms: u64) -> Self {
-        Self { now_ms: Arc::new(AtomicU64::new(ms)) }
+        Self { now_ms: Arc::new(AtomicU64::new(ms)), monotonic_ms: Arc::default() }
     }
 
-    /// Sets it, backwards too.
+    /// Sets the wall time, backwards too. Monotonic time stands still.
     pub fn set(&self, ms: u64) {
         self.now_ms.store(ms, Ordering::SeqCst);
     }
 
     /// Moves it forward, at most to the greatest time it can show.
     pub fn advance(&self, ms: u64) {
-        self.now_ms.update(Ordering::SeqCst, Ordering::SeqCst, |now| now.saturating_add(ms));
+        for time in [&self.now_ms, &self.monotonic_ms] {
+            time.update(Ordering::SeqCst, Ordering::SeqCst, |now| now.saturating_add(ms));
+        }
     }
 }
 
 impl Clock for ManualClock {
     fn now_ms(&self) -> u64 {
         self.now_ms.load(Ordering::SeqCst)
+    }
+
+    fn monotonic_ms(&self) -> u64 {
+        self.monotonic_ms.load(Ordering::SeqCst)
     }
 
     /// Returns at once, with the clock moved forward.

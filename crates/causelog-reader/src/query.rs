@@ -93,6 +93,12 @@ impl Events {
         Self { index, frames, as_of, query, from, left, batch: BATCH_MIN, entries, done: left == 0 }
     }
 
+    /// The end of the store when the question was asked.
+    #[must_use]
+    pub fn as_of(&self) -> Position {
+        self.as_of
+    }
+
     fn step(&mut self) -> Result<Option<Event>, ReadError> {
         loop {
             let Some(entry) = self.entries.pop_front() else {

@@ -12,7 +12,7 @@ use causelog_wire::{
 
 use crate::directory::{Directory, NamedFile};
 use crate::error::{Damage, DamageKind, LogError};
-use crate::lock::LockFile;
+use crate::lock::{HeldLock, LockFile};
 use crate::names::{CLOSED_FILE, segment_name};
 use crate::published::{LogEnd, Snapshot};
 use crate::scan::Boundary;
@@ -153,6 +153,18 @@ impl Appender {
     #[must_use]
     pub fn synced(&self) -> Snapshot {
         Snapshot { end: self.synced, segments: Arc::clone(&self.segments) }
+    }
+
+    /// The end of what has been written, with its segments.
+    #[must_use]
+    pub fn written(&self) -> Snapshot {
+        Snapshot { end: self.end, segments: Arc::clone(&self.segments) }
+    }
+
+    /// The log's lock, to be held on beyond this appender.
+    #[must_use]
+    pub fn lock(&self) -> HeldLock {
+        self.lock.held()
     }
 
     /// Makes room for a group of `bytes`: takes away the mark of a clean close, begins a new segment if need be,

@@ -74,10 +74,11 @@ pub use directory::{Directory, NamedFile};
 pub use error::{Damage, DamageKind, LogError};
 pub use group::{Group, StoredEvent};
 pub use inspect::{Inspection, Visit, inspect};
+pub use lock::HeldLock;
 pub use log::{FrameReader, Groups, Log};
 pub use names::{FileName, index_name, segment_name, temporary_name};
-pub use open::{open_reader, open_writer};
-pub use published::{LogEnd, Published, Snapshot};
+pub use open::{open_reader, open_writer, reopen_writer};
+pub use published::{LogEnd, Published, Snapshot, Waited};
 pub use report::{Left, OpenReport, TornTail};
 pub use segment::{Segment, SegmentEnd, SegmentList, sealed_end};
 

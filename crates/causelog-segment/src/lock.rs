@@ -22,6 +22,10 @@ pub(crate) struct LockFile {
     turn: usize,
 }
 
+/// The writer's lock, held on while an appender is given up and another is made in its place.
+#[derive(Clone, Debug)]
+pub struct HeldLock(NamedFile);
+
 /// What a reader gets that asks for the lock.
 #[derive(Debug)]
 pub(crate) enum SharedLock {
@@ -66,6 +70,18 @@ impl LockFile {
             clock.sleep_ms(RETRY_MS);
             waited_ms += RETRY_MS;
         }
+    }
+
+    /// The same lock, kept for as long as any of its holders is.
+    pub(crate) fn held(&self) -> HeldLock {
+        HeldLock(self.file.clone())
+    }
+
+    /// Goes on with a lock that has been held all the time.
+    pub(crate) fn again(directory: &Directory, held: &HeldLock) -> Result<Self, LogError> {
+        let lock = Self { file: held.0.clone(), directory: directory.clone(), turn: 0 };
+        lock.check_place()?;
+        Ok(lock)
     }
 
     /// Takes the lock together with other readers, without waiting.

@@ -9,7 +9,7 @@ use causelog_wire::{CleanClose, Slot, StoreIdentity, hash};
 use crate::append::{Appender, AppenderSettings, AppenderStart};
 use crate::directory::Directory;
 use crate::error::{Damage, DamageKind, LogError};
-use crate::lock::{LockFile, SharedLock};
+use crate::lock::{HeldLock, LockFile, SharedLock};
 use crate::log::Log;
 use crate::names::{CLOSED_FILE, LOCK_FILE, STORE_FILE};
 use crate::published::{LogEnd, Snapshot};
@@ -35,7 +35,31 @@ pub fn open_writer(
     settings: AppenderSettings,
 ) -> Result<(Log, Snapshot, Appender, OpenReport), LogError> {
     let directory = Directory::new(Arc::clone(&environment.storage));
-    let mut lock = LockFile::exclusive(&directory, &*environment.clock)?;
+    let lock = LockFile::exclusive(&directory, &*environment.clock)?;
+    open_locked(environment, settings, directory, lock)
+}
+
+/// Opens a log again whose writer was given up, by its lock that has been held all the time: recovers from the
+/// files as [`open_writer`] does. No write or sync of the writer that was given up may still be under way.
+///
+/// # Errors
+/// As [`open_writer`], and [`LogError::Moved`].
+pub fn reopen_writer(
+    environment: &Environment,
+    settings: AppenderSettings,
+    held: &HeldLock,
+) -> Result<(Log, Snapshot, Appender, OpenReport), LogError> {
+    let directory = Directory::new(Arc::clone(&environment.storage));
+    let lock = LockFile::again(&directory, held)?;
+    open_locked(environment, settings, directory, lock)
+}
+
+fn open_locked(
+    environment: &Environment,
+    settings: AppenderSettings,
+    directory: Directory,
+    mut lock: LockFile,
+) -> Result<(Log, Snapshot, Appender, OpenReport), LogError> {
     let mut survey = Survey::take(&directory)?;
     let is_new = survey.is_empty();
     if is_new {

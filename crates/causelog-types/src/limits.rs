@@ -26,6 +26,8 @@ pub const FRAME_BYTES_MAX: usize = 64 * 1024 * 1024;
 pub const FRAME_BYTES_DEFAULT: usize = 16 * 1024 * 1024;
 /// Most events in one atomic batch.
 pub const BATCH_EVENTS_MAX: usize = 16_384;
+/// Most append conditions of one batch.
+pub const CONDITIONS_MAX: usize = 16;
 /// Greatest sum of the encoded frames of one atomic batch, in bytes.
 pub const BATCH_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Greatest length of a commit group, its header included, in bytes.

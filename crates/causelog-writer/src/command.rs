@@ -1,8 +1,12 @@
 //! What a writer is asked to do, prepared on the caller's thread.
 
 use causelog_io::{Clock, IoError, Random};
-use causelog_types::{EventHash, EventId, Evidence, Location, NewEvent, PayloadHash, Position, Revision};
+use causelog_types::{
+    EventHash, EventId, Evidence, Location, NewEvent, PayloadHash, Position, Region, Revision,
+};
 use causelog_wire::hash;
+
+use crate::durability::Durability;
 
 /// Events to be appended together: all or none.
 #[derive(Clone, Debug)]
@@ -12,6 +16,17 @@ pub struct Command {
     keys: Vec<Key>,
     pub(crate) evidence: Option<Evidence>,
     pub(crate) origin: Origin,
+    pub(crate) conditions: Vec<AppendCondition>,
+    pub(crate) durable: bool,
+}
+
+/// Holds if no event at a position or later matches a region.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AppendCondition {
+    /// Which events must not have come.
+    pub region: Region,
+    /// From which position on.
+    pub from: Position,
 }
 
 /// Who appends.
@@ -59,6 +74,24 @@ impl Command {
         Self::prepare(events, None, Origin::Library, clock, random)
     }
 
+    /// Appends only if this holds as well; all conditions of a command are judged together, before its own events.
+    #[must_use]
+    pub fn on_condition(mut self, condition: AppendCondition) -> Self {
+        self.conditions.push(condition);
+        self
+    }
+
+    /// Is answered after a sync, whatever the writer's durability.
+    #[must_use]
+    pub fn durable(self) -> Self {
+        Self { durable: true, ..self }
+    }
+
+    /// How many events it has.
+    pub(crate) fn len(&self) -> usize {
+        self.events.len()
+    }
+
     /// The ids of the events, in order.
     #[must_use]
     pub fn ids(&self) -> Vec<EventId> {
@@ -66,9 +99,9 @@ impl Command {
     }
 
     /// The events, prepared.
-    pub(crate) fn prepared(&self) -> Vec<Prepared<'_>> {
+    pub(crate) fn prepared(&self) -> impl ExactSizeIterator<Item = Prepared<'_>> {
         let both = self.events.iter().zip(&self.keys);
-        both.map(|(event, key)| Prepared { event, id: key.id, payload_hash: key.payload_hash }).collect()
+        both.map(|(event, key)| Prepared { event, id: key.id, payload_hash: key.payload_hash })
     }
 
     fn prepare(
@@ -85,7 +118,7 @@ impl Command {
             Key { id, payload_hash: hash::payload(event.payload().as_bytes()) }
         };
         let keys = events.iter().map(prepare).collect();
-        Ok(Self { events, keys, evidence, origin })
+        Ok(Self { events, keys, evidence, origin, conditions: Vec::new(), durable: false })
     }
 }
 
@@ -128,6 +161,8 @@ pub struct AppendReceipt {
     pub location: Location,
     /// Whether this append wrote it.
     pub outcome: Outcome,
+    /// What can be relied on now: [`Durability::Sync`] once it is synced, else the writer's mode.
+    pub durability: Durability,
 }
 
 /// Whether an append wrote an event.

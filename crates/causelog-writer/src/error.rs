@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use causelog_index::IndexError;
 use causelog_segment::LogError;
-use causelog_types::{Coordinate, EventId, ExpectedRevision, InvalidValue, Position, Revision};
+use causelog_types::{Coordinate, EventId, ExpectedRevision, InvalidValue, Position, Region, Revision};
 use causelog_wire::EncodeError;
 
 /// An append that was not acknowledged. It carries the ids of its events: appending them again settles it.
@@ -115,6 +115,26 @@ pub enum AppendErrorKind {
         /// The revision of its last event; `None` when it is empty.
         actual: Option<Revision>,
     },
+    /// An event has come that a condition does not allow.
+    #[error(
+        "event {id} at position {position} matches the region of which no event at position {from} or later was to be there"
+    )]
+    ConditionFailed {
+        /// Which events must not have come.
+        region: Box<Region>,
+        /// From which position on.
+        from: Position,
+        /// The first such event.
+        id: EventId,
+        /// Where it stands.
+        position: Position,
+    },
+    /// A witness that this store has not given.
+    #[error("the witness was given by another store, or by a later state of this one; read again here")]
+    ForeignWitness,
+    /// There is no room for the events among those that wait to be written. Try again, or wait for room.
+    #[error("the queue of events that wait to be written is full")]
+    QueueFull,
     /// The log refused, before anything was written; it may not the next time.
     #[error("the log cannot take the events now: {0}")]
     Refused(Arc<LogError>),
@@ -127,6 +147,15 @@ pub enum AppendErrorKind {
     /// The writer has failed before; open the store again.
     #[error("the writer takes no more appends since an earlier failure ({0}); open the store again")]
     Poisoned(Poison),
+    /// The writer panicked with these events in hand. It is started again if its policy allows.
+    #[error("the writer panicked with the events in hand")]
+    Panicked,
+    /// The store was opened before a `fork` and is used by the child.
+    #[error("the store was opened by process {opened_by}, and this one is its child; open it again here")]
+    OtherProcess {
+        /// The process that opened it.
+        opened_by: u32,
+    },
     /// The store is open read-only.
     #[error("the store is open read-only")]
     ReadOnly,
@@ -144,9 +173,22 @@ pub enum Poison {
     /// The index failed.
     #[error(transparent)]
     Index(Arc<IndexError>),
-    /// The writer panicked.
-    #[error("the writer panicked")]
+    /// The writer panicked, and was not or could not be started again.
+    #[error("the writer panicked, and its restart policy allows no further restart")]
     Panicked,
+    /// The writer panicked, and the log could not be opened again.
+    #[error("the writer panicked, and could not be started again: {0}")]
+    NotRestarted(Arc<CatchUpError>),
+    /// The writer panicked, and the log then ended before what readers had already been shown.
+    #[error(
+        "after a panic the log ends at position {found}, before {published}, which readers had been shown"
+    )]
+    Shrunk {
+        /// Where the log ends.
+        found: Position,
+        /// What had been shown.
+        published: Position,
+    },
 }
 
 impl AppendError {
@@ -221,4 +263,38 @@ pub enum CatchUpError {
     /// The index.
     #[error(transparent)]
     Index(#[from] IndexError),
+    /// The writer's thread could not be started.
+    #[error("the writer's thread cannot be started: {0}")]
+    Thread(Arc<std::io::Error>),
+}
+
+/// A position that has not become durable while it was waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WaitError {
+    /// The time is over.
+    #[error("the time is over; what is durable ends at position {durable}")]
+    TimedOut {
+        /// Up to where events are durable.
+        durable: Position,
+    },
+    /// The writer has failed or is closed.
+    #[error(
+        "nothing more will become durable, since the writer has failed or is closed; what is durable ends at position {durable}"
+    )]
+    Ended {
+        /// Up to where events are durable.
+        durable: Position,
+    },
+}
+
+/// A close that could not end the log in order. Nothing acknowledged is lost; the next open recovers.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CloseError {
+    /// The writer had failed before.
+    #[error("the store was not closed cleanly, since the writer had failed before: {0}")]
+    Poisoned(Poison),
+    /// A step failed.
+    #[error("the store was not closed cleanly: {0}")]
+    Log(LogError),
 }

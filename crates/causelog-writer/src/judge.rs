@@ -1,209 +1,356 @@
-//! Judging: ids first, then causes and revisions, against what is committed and what is staged.
+//! Judging: ids first, then conditions, causes and revisions, against what is committed and what is staged.
 
 use std::sync::Arc;
 
-use causelog_index::{Index, IndexEntry, IndexError, IndexedHead};
-use causelog_segment::{FrameReader, LogError};
+use causelog_index::{Direction, Index, IndexError, Selection};
+use causelog_segment::{FrameReader, Log, LogError, Snapshot};
 use causelog_types::{
-    Coordinate, DagPosition, Depth, EventHash, EventId, Evidence, ExpectedRevision, Header, Hlc, Location,
-    NewEvent, Position, Revision, limits, widen,
+    Coordinate, DagPosition, Depth, EventId, Evidence, ExpectedRevision, Header, NewEvent, Position,
+    Revision, limits,
 };
-use causelog_wire::{EncodeError, Frame, GroupBuffer, hash};
-use hashbrown::{HashMap, HashSet};
+use causelog_wire::EncodeError;
+use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
 
-use crate::command::{AppendReceipt, Command, Origin, Outcome, Prepared};
+use crate::command::{AppendReceipt, Command, Origin, Prepared};
+use crate::durability::Durability;
 use crate::error::AppendErrorKind;
+use crate::staged::{Head, StagedEvent, StagedGroup};
+use crate::stored;
 
 /// What a command comes to.
+#[derive(Debug)]
 pub(crate) enum Verdict {
-    /// Its events have been added to the group.
+    /// Its events are the group's last.
     Staged,
-    /// All of its events are in the store already.
+    /// All of its events are committed already.
     Found(Vec<AppendReceipt>),
+    /// All of its events are stored already, up to this one, which is only staged.
+    FoundStaged(Position),
 }
 
-/// A group as it is being collected. Its memory is used again from group to group.
-#[derive(Default)]
-pub(crate) struct StagedGroup {
-    pub(crate) buffer: GroupBuffer,
-    pub(crate) events: Vec<StagedEvent>,
+/// A command that is refused.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    pub(crate) kind: AppendErrorKind,
+    /// The last event that it rests on and that is only staged: it must not be told before that is committed.
+    pub(crate) rests_on: Option<Position>,
 }
 
-impl StagedGroup {
-    pub(crate) fn clear(&mut self) {
-        self.truncate(0);
-        self.buffer.clear();
-    }
-
-    fn truncate(&mut self, events: usize) {
-        self.buffer.truncate(events);
-        self.events.truncate(events);
+impl From<AppendErrorKind> for Refusal {
+    fn from(kind: AppendErrorKind) -> Self {
+        Self { kind, rests_on: None }
     }
 }
 
-/// An event that has been added to a group.
-pub(crate) struct StagedEvent {
-    pub(crate) header: Header,
-    pub(crate) hash: EventHash,
-    /// Where its frame begins, from the beginning of the group, and its length.
-    pub(crate) start: usize,
-    pub(crate) bytes: u32,
-}
-
-/// Where a stream, or the staged part of it, ends.
-#[derive(Clone, Copy)]
-struct Head {
-    revision: Revision,
-    hash: EventHash,
-}
-
-/// Judges the commands of one group.
+/// Judges one command.
 pub(crate) struct Judge<'a> {
     pub(crate) index: &'a dyn Index,
-    pub(crate) frames: &'a mut FrameReader,
-    /// The position up to which events are committed.
-    pub(crate) committed: Position,
-    pub(crate) hlc: Hlc,
+    pub(crate) log: &'a Log,
+    /// What is committed.
+    pub(crate) committed: &'a Snapshot,
+    /// Up to where that is durable, and what holds for the rest.
+    pub(crate) durable: Position,
+    pub(crate) mode: Durability,
+    /// The group that is being written.
+    pub(crate) flight: Option<&'a StagedGroup>,
+    /// The group that is being collected.
+    pub(crate) staged: &'a mut StagedGroup,
     pub(crate) now_ms: u64,
     pub(crate) frame_bytes_max: usize,
 }
 
 impl Judge<'_> {
-    /// Judges a command; adds its events to the group, or leaves the group as it was.
-    pub(crate) fn judge(
-        &mut self,
-        command: &Command,
-        group: &mut StagedGroup,
-    ) -> Result<Verdict, AppendErrorKind> {
-        let events = command.prepared();
-        check_batch(command, &events)?;
-        if let Some(receipts) = self.find_stored(&events)? {
-            return Ok(Verdict::Found(receipts));
+    /// Judges a command; adds its events to the staged group, or leaves that as it was.
+    pub(crate) fn judge(&mut self, command: &Command) -> Result<Verdict, Refusal> {
+        check_batch(command)?;
+        let (mark, hlc) = (self.staged.events.len(), self.staged.hlc);
+        let verdict = self.judge_checked(command);
+        if !matches!(verdict, Ok(Verdict::Staged)) {
+            command.prepared().for_each(|prepared| self.forget_id(prepared.id, mark));
+            if self.staged.events.len() > mark {
+                self.staged.truncate(mark, hlc);
+            } else if mark == 0 {
+                // Nothing rests on what was asked for, and refused commands alone must not fill the memory.
+                self.staged.forget_heads();
+            }
         }
-        let staged = group.events.len();
-        let result = self.stage(command, &events, group);
-        if result.is_err() {
-            group.truncate(staged);
-        }
-        result.map(|()| Verdict::Staged)
+        verdict
     }
 
-    /// Whether the events are in the store already: all of them, or none. Checked before the conditions, so that
-    /// a retry succeeds.
-    fn find_stored(
-        &mut self,
-        events: &[Prepared<'_>],
-    ) -> Result<Option<Vec<AppendReceipt>>, AppendErrorKind> {
+    fn judge_checked(&mut self, command: &Command) -> Result<Verdict, Refusal> {
+        if let Some(verdict) = self.find_stored(command)? {
+            return Ok(verdict);
+        }
+        self.check_conditions(command)?;
+        let slots = self.heads(command)?;
+        let depths = self.committed_depths(command)?;
+        self.stage(command, &slots, &depths)?;
+        Ok(Verdict::Staged)
+    }
+
+    fn forget_id(&mut self, id: EventId, mark: usize) {
+        let mark = u32::try_from(mark).unwrap_or(u32::MAX);
+        if let Entry::Occupied(known) = self.staged.ids.entry(id)
+            && *known.get() >= mark
+        {
+            known.remove();
+        }
+    }
+
+    /// Whether the events are stored already: all of them, or none. Judged before the conditions, so that a retry
+    /// succeeds. Takes the ids down as the group's next ones.
+    fn find_stored(&mut self, command: &Command) -> Result<Option<Verdict>, Refusal> {
+        let mark = self.staged.events.len();
+        let mut unstaged = Vec::with_capacity(command.len());
+        let (mut stored, mut rests_on) = (Vec::new(), None);
+        for (index, prepared) in command.prepared().enumerate() {
+            let at = u32::try_from(mark + index).unwrap_or(u32::MAX);
+            let staged = match self.staged.ids.entry(prepared.id) {
+                Entry::Vacant(vacant) => {
+                    vacant.insert(at);
+                    self.flight.and_then(|flight| flight.find(prepared.id))
+                }
+                Entry::Occupied(known) => {
+                    let known = usize::try_from(*known.get()).unwrap_or(usize::MAX);
+                    let staged = self.staged.events.get(known);
+                    Some(staged.ok_or(AppendErrorKind::DuplicateId { id: prepared.id })?)
+                }
+            };
+            let Some(event) = staged else {
+                unstaged.push(prepared);
+                continue;
+            };
+            let position = event.header.position;
+            if !stored::has_content(&event.header, &prepared) {
+                let kind = AppendErrorKind::IdConflict { id: prepared.id, position };
+                return Err(Refusal { kind, rests_on: Some(position) });
+            }
+            stored.push(prepared.id);
+            rests_on = rests_on.max(Some(position));
+        }
+        let receipts = self.find_committed(&unstaged)?;
+        match (receipts.len() + stored.len(), rests_on) {
+            (0, _) => Ok(None),
+            (all, None) if all == command.len() => Ok(Some(Verdict::Found(receipts))),
+            (all, Some(last)) if all == command.len() => Ok(Some(Verdict::FoundStaged(last))),
+            (_, rests_on) => {
+                stored.extend(receipts.iter().map(|receipt| receipt.id));
+                Err(Refusal { kind: AppendErrorKind::PartlyStored { stored }, rests_on })
+            }
+        }
+    }
+
+    fn find_committed(&self, events: &[Prepared<'_>]) -> Result<Vec<AppendReceipt>, AppendErrorKind> {
         let ids: Vec<EventId> = events.iter().map(|prepared| prepared.id).collect();
-        let found = self.index.lookup(&ids, self.committed).map_err(index_failed)?;
+        let found = self.index.lookup(&ids, self.committed.end.position).map_err(index_failed)?;
+        let mut frames: Option<FrameReader> = None;
         let mut receipts = Vec::new();
         for (prepared, entry) in events.iter().zip(found) {
-            if let Some(entry) = entry {
-                let frame = self.frames.read(entry.location).map_err(not_read)?;
-                check_place(&frame, &entry)?;
-                receipts.push(compare(prepared, &frame, entry.location)?);
+            let Some(entry) = entry else { continue };
+            let frames = frames.get_or_insert_with(|| self.log.frames(self.committed));
+            let frame = frames.read(entry.location).map_err(not_read)?;
+            stored::check_place(&frame, &entry)?;
+            let durability = if entry.position < self.durable { Durability::Sync } else { self.mode };
+            receipts.push(stored::compare(prepared, &frame, entry.location, durability)?);
+        }
+        Ok(receipts)
+    }
+
+    fn check_conditions(&self, command: &Command) -> Result<(), Refusal> {
+        for condition in &command.conditions {
+            let failed = |id, position| AppendErrorKind::ConditionFailed {
+                region: Box::new(condition.region.clone()),
+                from: condition.from,
+                id,
+                position,
+            };
+            if let Some((id, position)) = self.first_committed(condition)? {
+                return Err(failed(id, position).into());
+            }
+            let flight = self.flight.map_or(&[][..], |flight| &flight.events);
+            let staged = flight.iter().chain(&self.staged.events).map(|event| &event.header);
+            let mut since = staged.filter(|header| header.position >= condition.from);
+            if let Some(header) = since.find(|header| condition.region.matches(&header.facts())) {
+                let rests_on = Some(header.position);
+                return Err(Refusal { kind: failed(header.id, header.position), rests_on });
             }
         }
-        match receipts.len() {
-            0 => Ok(None),
-            all if all == events.len() => Ok(Some(receipts)),
-            _ => {
-                let stored = receipts.iter().map(|receipt| receipt.id).collect();
-                Err(AppendErrorKind::PartlyStored { stored })
+        Ok(())
+    }
+
+    /// The first committed event that a condition does not allow. What an index says too much of is seen from the
+    /// event itself.
+    fn first_committed(
+        &self,
+        condition: &crate::AppendCondition,
+    ) -> Result<Option<(EventId, Position)>, AppendErrorKind> {
+        let as_of = self.committed.end.position;
+        let (mut from, mut frames) = (condition.from, None);
+        while from < as_of {
+            let selection = Selection {
+                region: &condition.region,
+                from,
+                direction: Direction::Forwards,
+                limit: 1,
+                as_of,
+            };
+            let found = self.index.select(&selection).map_err(index_failed)?;
+            let Some(entry) = found.first() else { return Ok(None) };
+            let frames: &mut FrameReader = frames.get_or_insert_with(|| self.log.frames(self.committed));
+            let frame = frames.read(entry.location).map_err(not_read)?;
+            stored::check_place(&frame, entry)?;
+            if condition.region.matches(&frame.header.facts()) {
+                return Ok(Some((entry.id, entry.position)));
             }
+            from = Position(entry.position.0.saturating_add(1));
         }
+        Ok(None)
+    }
+
+    /// For each event, where its stream's head is kept; every stream is asked for once.
+    fn heads(&mut self, command: &Command) -> Result<Vec<u32>, AppendErrorKind> {
+        let mut slots = Vec::with_capacity(command.len());
+        let mut unknown: Vec<(u32, &Coordinate)> = Vec::new();
+        for prepared in command.prepared() {
+            let stream = prepared.event.coordinate();
+            let slot = self.staged.slot(stream).unwrap_or_else(|| {
+                let in_flight = self.flight.and_then(|flight| flight.known_head(stream));
+                let slot = self.staged.add_slot(stream, in_flight.flatten());
+                if in_flight.is_none() {
+                    unknown.push((slot, stream));
+                }
+                slot
+            });
+            slots.push(slot);
+        }
+        if unknown.is_empty() {
+            return Ok(slots);
+        }
+        let streams: Vec<&Coordinate> = unknown.iter().map(|(_, stream)| *stream).collect();
+        let found = self.index.heads(&streams, self.committed.end.position).map_err(index_failed);
+        let found = found.inspect_err(|_| self.staged.rebuild_heads())?;
+        for ((slot, stream), head) in unknown.into_iter().zip(found) {
+            let Some(head) = head else { continue };
+            let Some(hash) = head.hash else {
+                self.staged.rebuild_heads();
+                let reason = format!("it gave no hash for the newest event of stream {stream}");
+                return Err(index_failed(IndexError::Backend(reason.into())));
+            };
+            let head = Head { position: head.position, revision: head.revision, hash };
+            self.staged.set_head(slot, Some(head));
+        }
+        Ok(slots)
+    }
+
+    /// The depths of the causes that are committed.
+    fn committed_depths(&self, command: &Command) -> Result<HashMap<EventId, Depth>, AppendErrorKind> {
+        let causes = command.prepared().flat_map(|prepared| prepared.event.causes().iter());
+        let mut ids: Vec<EventId> = causes.filter(|cause| self.staged_depth(*cause).is_none()).collect();
+        if ids.is_empty() {
+            return Ok(HashMap::new());
+        }
+        ids.sort_unstable();
+        ids.dedup();
+        let found = self.index.lookup(&ids, self.committed.end.position).map_err(index_failed)?;
+        Ok(found.into_iter().flatten().map(|entry| (entry.id, entry.depth)).collect())
+    }
+
+    fn staged_depth(&self, id: EventId) -> Option<Depth> {
+        let staged = self.staged.find(id).or_else(|| self.flight.and_then(|flight| flight.find(id)));
+        staged.map(|event| event.header.dag.depth)
     }
 
     fn stage(
         &mut self,
         command: &Command,
-        events: &[Prepared<'_>],
-        group: &mut StagedGroup,
-    ) -> Result<(), AppendErrorKind> {
-        let (mut heads, streams) = self.committed_heads(events)?;
-        let has_causes = events.iter().any(|prepared| !prepared.event.causes().is_empty());
-        let mut depths = self.committed_depths(events)?;
-        let group_bytes = group.buffer.len();
-        group.events.reserve(events.len());
-        for (index, prepared) in events.iter().enumerate() {
-            let depth = depth_of(index, prepared, &depths)?;
-            let slot = &mut heads[streams[index]];
-            let head = *slot;
-            check_revision(index, prepared.event, head.map(|head| head.revision))?;
-            let hlc = self.hlc.next(self.now_ms)?;
-            let header = Header {
-                id: prepared.id,
-                coordinate: prepared.event.coordinate().clone(),
-                kind: prepared.event.kind(),
-                payload_version: prepared.event.payload_version(),
-                position: Position(self.committed.0.saturating_add(widen(group.events.len()))),
-                revision: head.map_or(Ok(Revision(0)), |head| head.revision.next())?,
-                previous_hash: head.map(|head| head.hash),
-                payload_hash: prepared.payload_hash,
-                dag: DagPosition {
-                    correlation_id: prepared.event.correlation_id().unwrap_or(prepared.id),
-                    causes: prepared.event.causes().clone(),
-                    depth,
-                    hlc,
-                    occurred_ms: prepared.event.occurred_ms(),
-                },
-                tags: prepared.event.tags().clone(),
-                evidence: command.evidence.clone(),
-                batch_remaining: u32::try_from(events.len() - 1 - index).unwrap_or(u32::MAX),
-                salted: false,
-            };
-            let frame = group.buffer.push(&header, prepared.event.payload().as_bytes());
+        slots: &[u32],
+        depths: &HashMap<EventId, Depth>,
+    ) -> Result<(), Refusal> {
+        let group_bytes = self.staged.buffer.len();
+        self.staged.events.reserve(command.len());
+        for (index, (prepared, slot)) in command.prepared().zip(slots).enumerate() {
+            let depth = self.depth_of(index, &prepared, depths)?;
+            let head = self.staged.head(*slot);
+            self.check_revision(index, prepared.event, head)?;
+            let header = self.header(command, index, &prepared, head, depth)?;
+            let frame = self.staged.buffer.push(&header, prepared.event.payload().as_bytes());
             let frame = frame.map_err(|error| not_encoded(index, error))?;
+            let (position, revision) = (header.position, header.revision);
+            self.staged.hlc = header.dag.hlc;
+            self.staged.set_head(*slot, Some(Head { position, revision, hash: frame.hash }));
+            let event = StagedEvent { header, hash: frame.hash, start: frame.start, bytes: frame.bytes };
+            self.staged.events.push(event);
             self.check_frame(index, frame.bytes)?;
-            self.hlc = hlc;
-            *slot = Some(Head { revision: header.revision, hash: frame.hash });
-            if has_causes {
-                depths.insert(header.id, depth);
-            }
-            let (start, bytes) = (frame.start, frame.bytes);
-            group.events.push(StagedEvent { header, hash: frame.hash, start, bytes });
         }
-        let (given, limit) = (group.buffer.len() - group_bytes, limits::BATCH_BYTES_MAX);
+        let (given, limit) = (self.staged.buffer.len() - group_bytes, limits::BATCH_BYTES_MAX);
         match given > limit {
-            true => Err(AppendErrorKind::BatchTooLarge { what: "bytes", given, limit }),
+            true => Err(AppendErrorKind::BatchTooLarge { what: "bytes", given, limit }.into()),
             false => Ok(()),
         }
     }
 
-    /// The heads of the batch's streams, each once, and for each event which of them is its stream's.
-    fn committed_heads(
+    fn header(
         &self,
-        events: &[Prepared<'_>],
-    ) -> Result<(Vec<Option<Head>>, Vec<usize>), AppendErrorKind> {
-        let mut streams: Vec<&Coordinate> = Vec::new();
-        let mut slots: HashMap<&Coordinate, usize> = HashMap::new();
-        let mut stream_of = Vec::with_capacity(events.len());
-        for prepared in events {
-            let stream = prepared.event.coordinate();
-            let slot = *slots.entry(stream).or_insert(streams.len());
-            if slot == streams.len() {
-                streams.push(stream);
-            }
-            stream_of.push(slot);
-        }
-        let found = self.index.heads(&streams, self.committed).map_err(index_failed)?;
-        let mut heads = Vec::with_capacity(streams.len());
-        for (stream, head) in streams.into_iter().zip(found) {
-            heads.push(head.map(|head| newest_head(stream, &head)).transpose()?);
-        }
-        Ok((heads, stream_of))
+        command: &Command,
+        index: usize,
+        prepared: &Prepared<'_>,
+        head: Option<Head>,
+        depth: Depth,
+    ) -> Result<Header, AppendErrorKind> {
+        let event = prepared.event;
+        Ok(Header {
+            id: prepared.id,
+            coordinate: event.coordinate().clone(),
+            kind: event.kind(),
+            payload_version: event.payload_version(),
+            position: self.staged.next(),
+            revision: head.map_or(Ok(Revision(0)), |head| head.revision.next())?,
+            previous_hash: head.map(|head| head.hash),
+            payload_hash: prepared.payload_hash,
+            dag: DagPosition {
+                correlation_id: event.correlation_id().unwrap_or(prepared.id),
+                causes: event.causes().clone(),
+                depth,
+                hlc: self.staged.hlc.next(self.now_ms)?,
+                occurred_ms: event.occurred_ms(),
+            },
+            tags: event.tags().clone(),
+            evidence: command.evidence.clone(),
+            batch_remaining: u32::try_from(command.len() - 1 - index).unwrap_or(u32::MAX),
+            salted: false,
+        })
     }
 
-    fn committed_depths(&self, events: &[Prepared<'_>]) -> Result<HashMap<EventId, Depth>, AppendErrorKind> {
-        let named: HashSet<EventId> =
-            events.iter().flat_map(|prepared| prepared.event.causes().iter()).collect();
-        if named.is_empty() {
-            return Ok(HashMap::new());
+    fn depth_of(
+        &self,
+        index: usize,
+        prepared: &Prepared<'_>,
+        committed: &HashMap<EventId, Depth>,
+    ) -> Result<Depth, AppendErrorKind> {
+        let mut deepest: Option<Depth> = None;
+        for cause in prepared.event.causes().iter() {
+            let depth = self.staged_depth(cause).or_else(|| committed.get(&cause).copied());
+            deepest = deepest.max(Some(depth.ok_or(AppendErrorKind::UnknownCause { index, cause })?));
         }
-        let ids: Vec<EventId> = named.into_iter().collect();
-        let found = self.index.lookup(&ids, self.committed).map_err(index_failed)?;
-        let known = found.into_iter().flatten().map(|entry| (entry.id, entry.depth));
-        Ok(known.collect())
+        deepest.map_or(Ok(Depth(0)), |deepest| Ok(deepest.next()?))
+    }
+
+    fn check_revision(&self, index: usize, event: &NewEvent, head: Option<Head>) -> Result<(), Refusal> {
+        let (expected, actual) = (event.expected(), head.map(|head| head.revision));
+        let holds = match expected {
+            ExpectedRevision::Any => true,
+            ExpectedRevision::Empty => actual.is_none(),
+            ExpectedRevision::Exists => actual.is_some(),
+            ExpectedRevision::Exactly(revision) => actual == Some(revision),
+        };
+        if holds {
+            return Ok(());
+        }
+        let stream = event.coordinate().clone();
+        let kind = AppendErrorKind::WrongRevision { index, stream, expected, actual };
+        let staged = head.map(|head| head.position);
+        Err(Refusal { kind, rests_on: staged.filter(|position| *position >= self.committed.end.position) })
     }
 
     fn check_frame(&self, index: usize, bytes: u32) -> Result<(), AppendErrorKind> {
@@ -215,119 +362,27 @@ impl Judge<'_> {
     }
 }
 
-fn newest_head(stream: &Coordinate, head: &IndexedHead) -> Result<Head, AppendErrorKind> {
-    let hash = head.hash.ok_or_else(|| {
-        let reason = format!("it gave no hash for the newest event of stream {stream}");
-        index_failed(IndexError::Backend(reason.into()))
-    })?;
-    Ok(Head { revision: head.revision, hash })
-}
-
 /// What can be said of a batch without looking at the store.
-fn check_batch(command: &Command, events: &[Prepared<'_>]) -> Result<(), AppendErrorKind> {
-    let (given, limit) = (events.len(), limits::BATCH_EVENTS_MAX);
+fn check_batch(command: &Command) -> Result<(), AppendErrorKind> {
+    let (given, limit) = (command.len(), limits::BATCH_EVENTS_MAX);
     if given == 0 {
         return Err(AppendErrorKind::EmptyBatch);
     }
     if given > limit {
         return Err(AppendErrorKind::BatchTooLarge { what: "events", given, limit });
     }
+    let (given, limit) = (command.conditions.len(), limits::CONDITIONS_MAX);
+    if given > limit {
+        return Err(AppendErrorKind::BatchTooLarge { what: "conditions", given, limit });
+    }
     command.evidence.as_ref().map_or(Ok(()), Evidence::check)?;
-    let mut ids = HashSet::with_capacity(given);
-    for (index, prepared) in events.iter().enumerate() {
-        let event = prepared.event;
-        let reserved = event.kind().is_library() || event.coordinate().is_library();
-        if reserved && command.origin == Origin::Application {
+    if command.origin == Origin::Application {
+        let reserved = |event: &NewEvent| event.kind().is_library() || event.coordinate().is_library();
+        if let Some(index) = command.prepared().position(|prepared| reserved(prepared.event)) {
             return Err(AppendErrorKind::Reserved { index });
-        }
-        if !ids.insert(prepared.id) {
-            return Err(AppendErrorKind::DuplicateId { id: prepared.id });
         }
     }
     Ok(())
-}
-
-/// An index that names another event's place must not decide what is in the store.
-fn check_place(frame: &Frame<'_>, entry: &IndexEntry) -> Result<(), AppendErrorKind> {
-    match frame.header.id == entry.id && frame.header.position == entry.position {
-        true => Ok(()),
-        false => {
-            let reason = format!("event {} does not stand where it says", entry.id);
-            Err(index_failed(IndexError::Backend(reason.into())))
-        }
-    }
-}
-
-/// Whether a stored event has the content offered. The clock, the gate evidence and the conditions do not count.
-fn compare(
-    prepared: &Prepared<'_>,
-    frame: &Frame<'_>,
-    location: Location,
-) -> Result<AppendReceipt, AppendErrorKind> {
-    let (event, stored) = (prepared.event, &frame.header);
-    // A salted payload's hash covers its salt, which is gone once it is erased: then it cannot be compared.
-    let outcome = if frame.erased && stored.salted { Outcome::FoundErased } else { Outcome::Found };
-    let same_payload = match (stored.salted, frame.erased) {
-        (false, _) => stored.payload_hash == prepared.payload_hash,
-        (true, true) => true,
-        (true, false) => {
-            let salt = frame.stored_payload.len() - frame.payload().map_or(0, <[u8]>::len);
-            let salted = [&frame.stored_payload[..salt], event.payload().as_bytes()].concat();
-            hash::payload(&salted) == stored.payload_hash
-        }
-    };
-    let same = stored.id == prepared.id
-        && stored.coordinate == *event.coordinate()
-        && stored.kind == event.kind()
-        && stored.payload_version == event.payload_version()
-        && stored.dag.causes == *event.causes()
-        && stored.dag.correlation_id == event.correlation_id().unwrap_or(prepared.id)
-        && stored.tags == *event.tags()
-        && stored.dag.occurred_ms == event.occurred_ms()
-        && same_payload;
-    match same {
-        false => Err(AppendErrorKind::IdConflict { id: prepared.id, position: stored.position }),
-        true => Ok(AppendReceipt {
-            id: stored.id,
-            position: stored.position,
-            revision: stored.revision,
-            hash: frame.hash(),
-            location,
-            outcome,
-        }),
-    }
-}
-
-fn depth_of(
-    index: usize,
-    prepared: &Prepared<'_>,
-    depths: &HashMap<EventId, Depth>,
-) -> Result<Depth, AppendErrorKind> {
-    let mut deepest = None;
-    for cause in prepared.event.causes().iter() {
-        let depth = depths.get(&cause).copied().filter(|_| cause != prepared.id);
-        let depth = depth.ok_or(AppendErrorKind::UnknownCause { index, cause })?;
-        deepest = deepest.max(Some(depth));
-    }
-    deepest.map_or(Ok(Depth(0)), |deepest: Depth| Ok(deepest.next()?))
-}
-
-fn check_revision(index: usize, event: &NewEvent, actual: Option<Revision>) -> Result<(), AppendErrorKind> {
-    let holds = match event.expected() {
-        ExpectedRevision::Any => true,
-        ExpectedRevision::Empty => actual.is_none(),
-        ExpectedRevision::Exists => actual.is_some(),
-        ExpectedRevision::Exactly(revision) => actual == Some(revision),
-    };
-    match holds {
-        true => Ok(()),
-        false => Err(AppendErrorKind::WrongRevision {
-            index,
-            stream: event.coordinate().clone(),
-            expected: event.expected(),
-            actual,
-        }),
-    }
 }
 
 fn not_encoded(index: usize, error: EncodeError) -> AppendErrorKind {
@@ -348,6 +403,6 @@ pub(crate) fn index_failed(error: IndexError) -> AppendErrorKind {
 }
 
 /// Nothing has been written: the append may be tried again.
-fn not_read(error: LogError) -> AppendErrorKind {
+pub(crate) fn not_read(error: LogError) -> AppendErrorKind {
     AppendErrorKind::Refused(Arc::new(error))
 }

@@ -21,7 +21,7 @@
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let environment = Environment::real(Arc::new(MemoryStorage::new()));
 //! let (log, snapshot, appender, _) = open_writer(&environment, AppenderSettings::default())?;
-//! let settings = WriterSettings { frame_bytes_max: limits::FRAME_BYTES_DEFAULT };
+//! let settings = WriterSettings::default();
 //! let index = Arc::new(MemoryIndex::new());
 //! let writer = Writer::new(Machine::start(&environment, log, snapshot, appender, index, settings)?);
 //!
@@ -40,16 +40,30 @@
 
 mod catch_up;
 mod command;
+mod durability;
 mod error;
+mod fan_out;
+mod job;
 mod judge;
 mod machine;
+mod request;
+mod shared;
+mod staged;
+mod stored;
+mod waiting;
 mod writer;
 
 pub use catch_up::catch_up;
-pub use command::{AppendReceipt, Command, Outcome, new_id};
-pub use error::{AppendError, AppendErrorKind, CatchUpError, Fate, Poison};
-pub use machine::{CloseError, Machine, WriterSettings};
-pub use writer::Writer;
+pub use command::{AppendCondition, AppendReceipt, Command, Outcome, new_id};
+pub use durability::{Durability, RestartPolicy};
+pub use error::{AppendError, AppendErrorKind, CatchUpError, CloseError, Fate, Poison, WaitError};
+pub use fan_out::{Notice, Notification, Notifications, ReceiveError};
+pub use job::{Done, Job};
+pub use machine::{Machine, Offered, WriterSettings};
+pub use request::Ticket;
+pub use shared::Start;
+pub use waiting::Answered;
+pub use writer::{DROP_WAIT_MS, Writer};
 
 /// The example of the README, run as a test.
 #[cfg(doctest)]

@@ -2,48 +2,96 @@
 
 use std::sync::Arc;
 
-use causelog_index::{AppliedEvent, AppliedGroup, Index, IndexError, Watermark};
+use causelog_index::{Index, IndexError, Watermark};
 use causelog_io::{Clock, Environment};
-use causelog_segment::{Appender, Log, LogEnd, LogError, Published, Snapshot, StepError};
-use causelog_types::{EventId, Location, Position};
+use causelog_segment::{Appender, Log, Published, Snapshot};
+use causelog_types::{Header, Hlc, Position, limits, widen};
 
 use crate::catch_up::catch_up;
-use crate::command::{AppendReceipt, Command, Outcome};
-use crate::error::{AppendError, AppendErrorKind, CatchUpError, Fate, Poison};
-use crate::judge::{Judge, StagedGroup, Verdict, index_failed};
+use crate::command::{AppendReceipt, Command};
+use crate::durability::Durability;
+use crate::error::{AppendError, AppendErrorKind, CatchUpError, CloseError, Fate, Poison};
+use crate::job::Job;
+use crate::judge::{Judge, Refusal, Verdict, index_failed};
+use crate::staged::StagedGroup;
+use crate::waiting::{Answer, Answered, Waiting};
 
-/// Limits of a writer.
+/// Beyond so many events or bytes a group takes in no further command: who comes then waits for the next.
+const GROUP_EVENTS: usize = 4096;
+const GROUP_BYTES: usize = 4 * 1024 * 1024;
+
+mod settle;
+
+/// Limits and modes of a writer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WriterSettings {
     /// The greatest length of an event's frame, in bytes.
     pub frame_bytes_max: usize,
+    /// When an append is answered.
+    pub durability: Durability,
+}
+
+impl Default for WriterSettings {
+    fn default() -> Self {
+        Self { frame_bytes_max: limits::FRAME_BYTES_DEFAULT, durability: Durability::Sync }
+    }
 }
 
 /// The single writer of a log.
 ///
-/// One step after the other: judge and stage, place, write, sync, index, publish, answer. Nothing is visible
-/// before it is durable, and the first failure that may have left something behind ends the machine.
-pub struct Machine {
-    appender: Appender,
+/// Commands are [`offer`](Self::offer)ed and judged at once, against what is committed and what is staged before
+/// them. [`next_job`](Self::next_job) hands out the write and the sync of the staged group, to be run outside of
+/// any lock; more commands can be offered meanwhile. [`finish`](Self::finish) takes back what came of it, feeds
+/// the index, publishes, and tells the answers. At most one job is out. In the default durability nothing is
+/// visible before it is durable; the first failure that may have left something behind ends the machine.
+///
+/// `T` says who waits for an answer; the machine only hands it back.
+pub struct Machine<T = ()> {
+    /// Away while a job is out.
+    appender: Option<Appender>,
     log: Log,
     index: Arc<dyn Index>,
     published: Arc<Published>,
     clock: Arc<dyn Clock>,
     settings: WriterSettings,
-    /// The memory of the last group, used again for the next.
-    group: StagedGroup,
+    /// What is committed: written, in the default durability synced, and in the index.
+    committed: Snapshot,
+    /// The group of the job that is out.
+    flight: Option<Group<T>>,
+    /// The group that is being collected.
+    staged: Group<T>,
+    /// The last group that was committed; its memory is used again.
+    settled: Group<T>,
+    /// When the first event was written that is not synced, by the monotonic clock.
+    unsynced_since_ms: Option<u64>,
     state: State,
 }
 
+struct Group<T> {
+    staged: StagedGroup,
+    waiting: Vec<Waiting<T>>,
+    /// Whether somebody asks for a sync.
+    sync: bool,
+}
+
 enum State {
-    /// Between two commands.
+    /// Between two calls.
     Idle,
-    /// Within a command: a panic leaves it so.
+    /// Within a call: a panic leaves it so.
     Busy,
     Poisoned(Poison),
 }
 
-impl Machine {
+/// What an offered command comes to.
+#[derive(Debug)]
+pub enum Offered<T> {
+    /// The answer is known.
+    Answered(Answered<T>),
+    /// The answer comes with the end of a job.
+    Waits,
+}
+
+impl<T> Machine<T> {
     /// Brings the index up to the log, and makes the log's recovered end visible.
     ///
     /// # Errors
@@ -57,16 +105,57 @@ impl Machine {
         settings: WriterSettings,
     ) -> Result<Self, CatchUpError> {
         catch_up(&*index, &log, &snapshot)?;
-        Ok(Self {
-            appender,
+        let published = Published::new(snapshot.clone());
+        Ok(Self::new(environment, log, snapshot, appender, index, settings, published))
+    }
+
+    /// Goes on for readers of a machine that was given up: brings the index up to the log as it was recovered, and
+    /// shows them the recovered end.
+    ///
+    /// # Errors
+    /// As [`Machine::start`].
+    pub(crate) fn resume(
+        environment: &Environment,
+        log: Log,
+        snapshot: Snapshot,
+        appender: Appender,
+        index: Arc<dyn Index>,
+        settings: WriterSettings,
+        published: Arc<Published>,
+    ) -> Result<Self, CatchUpError> {
+        catch_up(&*index, &log, &snapshot)?;
+        published.store(snapshot.clone(), snapshot.end.position);
+        Ok(Self::new(environment, log, snapshot, appender, index, settings, published))
+    }
+
+    fn new(
+        environment: &Environment,
+        log: Log,
+        snapshot: Snapshot,
+        appender: Appender,
+        index: Arc<dyn Index>,
+        settings: WriterSettings,
+        published: Arc<Published>,
+    ) -> Self {
+        let group = || Group {
+            staged: StagedGroup::new(snapshot.end.position, snapshot.end.hlc),
+            waiting: Vec::new(),
+            sync: false,
+        };
+        Self {
+            appender: Some(appender),
             log,
             index,
-            published: Published::new(snapshot),
+            published,
             clock: Arc::clone(&environment.clock),
             settings,
-            group: StagedGroup::default(),
+            flight: None,
+            staged: group(),
+            settled: group(),
+            committed: snapshot,
+            unsynced_since_ms: None,
             state: State::Idle,
-        })
+        }
     }
 
     /// What readers see.
@@ -75,52 +164,80 @@ impl Machine {
         Arc::clone(&self.published)
     }
 
-    /// Appends the events of a command, all or none. When it returns, they are durable and visible.
-    ///
-    /// # Errors
-    /// See [`AppendErrorKind`]; [`AppendError::fate`] says what has become of the events.
-    pub fn append(&mut self, command: &Command) -> Result<Vec<AppendReceipt>, AppendError> {
-        match std::mem::replace(&mut self.state, State::Busy) {
-            State::Idle => {}
-            State::Busy => self.poison(Poison::Panicked),
-            State::Poisoned(poison) => self.poison(poison),
-        }
-        let result = self.append_when_sound(command);
-        if matches!(self.state, State::Busy) {
-            self.state = State::Idle;
-        }
-        result.map_err(|(fate, kind)| AppendError::new(command.ids(), fate, kind))
+    /// Where questions are answered.
+    #[must_use]
+    pub fn index(&self) -> Arc<dyn Index> {
+        Arc::clone(&self.index)
     }
 
-    fn append_when_sound(
-        &mut self,
-        command: &Command,
-    ) -> Result<Vec<AppendReceipt>, (Fate, AppendErrorKind)> {
+    /// Whether a command can be offered now, or has to wait for the next job: groups are bounded.
+    #[must_use]
+    pub fn has_room(&self, command: &Command) -> bool {
+        let staged = &self.staged.staged;
+        staged.events.is_empty()
+            || (staged.events.len() + command.len() <= GROUP_EVENTS && staged.buffer.len() < GROUP_BYTES)
+    }
+
+    /// Judges a command and adds its events to the staged group, or answers it.
+    pub fn offer(&mut self, command: &Command, who: T) -> Offered<T> {
+        self.begin();
+        let judged = self.judge(command);
+        let offered = match judged {
+            Ok(Verdict::Found(receipts)) => Offered::Answered(Answered { who, answer: Ok(receipts) }),
+            Ok(Verdict::Staged) => {
+                let staged = self.staged.staged.events.len();
+                self.staged.sync |= command.durable;
+                let answer = Answer::Staged(staged - command.len()..staged);
+                self.staged.waiting.push(Waiting { who, answer });
+                Offered::Waits
+            }
+            Ok(Verdict::FoundStaged(last)) => self.wait_for(last, who, Answer::Found(command.ids())),
+            Err(Refusal { kind, rests_on }) => {
+                let error = AppendError::new(command.ids(), Fate::NotWritten, kind);
+                match rests_on.filter(|last| *last >= self.committed.end.position) {
+                    Some(last) => self.wait_for(last, who, Answer::Refused(error)),
+                    None => Offered::Answered(Answered { who, answer: Err(error) }),
+                }
+            }
+        };
+        self.rest();
+        offered
+    }
+
+    fn judge(&mut self, command: &Command) -> Result<Verdict, Refusal> {
         if let State::Poisoned(poison) = &self.state {
-            return Err((Fate::NotWritten, AppendErrorKind::Poisoned(poison.clone())));
+            return Err(AppendErrorKind::Poisoned(poison.clone()).into());
         }
-        self.group.clear();
-        let synced = self.appender.synced();
-        self.check_index(&synced.end)?;
+        self.check_index()?;
         let mut judge = Judge {
             index: &*self.index,
-            frames: &mut self.log.frames(&synced),
-            committed: synced.end.position,
-            hlc: synced.end.hlc,
+            log: &self.log,
+            committed: &self.committed,
+            durable: self.published.durable(),
+            mode: self.settings.durability,
+            flight: self.flight.as_ref().map(|flight| &flight.staged),
+            staged: &mut self.staged.staged,
             now_ms: self.clock.now_ms(),
             frame_bytes_max: self.settings.frame_bytes_max,
         };
-        match judge.judge(command, &mut self.group) {
-            Ok(Verdict::Found(receipts)) => Ok(receipts),
-            Ok(Verdict::Staged) => self.commit(),
-            Err(kind) => Err((Fate::NotWritten, kind)),
-        }
+        judge.judge(command)
+    }
+
+    /// Keeps an answer until an event that is only staged is committed.
+    fn wait_for(&mut self, last: Position, who: T, answer: Answer) -> Offered<T> {
+        let group = match &mut self.flight {
+            Some(flight) if last < self.staged.staged.base => flight,
+            _ => &mut self.staged,
+        };
+        group.waiting.push(Waiting { who, answer });
+        Offered::Waits
     }
 
     /// Revisions and ids are judged by the index: one that somebody else has reset or fed since the last append
     /// must not decide what is written.
-    fn check_index(&mut self, end: &LogEnd) -> Result<(), (Fate, AppendErrorKind)> {
-        let known = self.index.watermark().map_err(|error| (Fate::NotWritten, index_failed(error)))?;
+    fn check_index(&mut self) -> Result<(), AppendErrorKind> {
+        let end = &self.committed.end;
+        let known = self.index.watermark().map_err(index_failed)?;
         let due = Watermark { store: self.log.store(), next: end.position, root: end.root };
         let error = match known {
             None if end.position == Position(0) => return Ok(()),
@@ -133,66 +250,124 @@ impl Machine {
         };
         let error = Arc::new(error);
         self.poison(Poison::Index(Arc::clone(&error)));
-        Err((Fate::NotWritten, AppendErrorKind::IndexFailed(error)))
+        Err(AppendErrorKind::IndexFailed(error))
     }
 
-    fn commit(&mut self) -> Result<Vec<AppendReceipt>, (Fate, AppendErrorKind)> {
-        let Some(last) = self.group.events.last() else { unreachable!("a staged command has events") };
-        let hlc = last.header.dag.hlc;
-        let placed = self.appender.place(self.group.buffer.len());
-        let placement = placed.map_err(|error| self.step_failed(error, Fate::NotWritten))?;
-        let written = self.appender.write(&mut self.group.buffer, hlc);
-        written.map_err(|error| self.step_failed(error, Fate::Unknown))?;
-        let synced = self.appender.sync();
-        synced.map_err(|error| self.step_failed(error, Fate::Unknown))?;
-
-        let Some(segment) = placement.end.segment else { unreachable!("a placed group has a segment") };
-        let group = std::mem::take(&mut self.group);
-        let applied: Vec<AppliedEvent<'_>> = group
-            .events
-            .iter()
-            .map(|event| {
-                let offset = placement.end.offset.plus(event.start);
-                let location = Location { segment, offset, bytes: event.bytes };
-                AppliedEvent::new(&event.header, event.hash, location)
+    /// Asks that everything accepted so far is synced; answered when it is.
+    pub fn offer_sync(&mut self, who: T) -> Offered<T> {
+        self.begin();
+        let offered = if let State::Poisoned(poison) = &self.state {
+            let kind = AppendErrorKind::Poisoned(poison.clone());
+            Offered::Answered(Answered {
+                who,
+                answer: Err(AppendError::new(Vec::new(), Fate::NotWritten, kind)),
             })
-            .collect();
-        let snapshot = self.appender.synced();
-        let end = snapshot.end;
-        let after = Watermark { store: self.log.store(), next: end.position, root: end.root };
-        if let Err(error) = self.index.apply(&AppliedGroup { events: &applied, after }) {
-            let kind = index_failed(error);
-            if let AppendErrorKind::IndexFailed(error) = &kind {
-                self.poison(Poison::Index(Arc::clone(error)));
-            }
-            return Err((Fate::Written, kind));
-        }
-        self.published.store(snapshot);
-        if let Err(error) = self.appender.publish() {
-            tracing::warn!(%error, "readers in other processes were not told of the new end; the next group tries again");
-        }
-        let receipts = applied.iter().map(receipt).collect();
-        drop(applied);
-        self.group = group;
-        Ok(receipts)
+        } else if self.flight.is_none() && self.staged.is_idle() && self.unsynced() == 0 {
+            Offered::Answered(Answered { who, answer: Ok(Vec::new()) })
+        } else {
+            self.staged.sync = true;
+            self.staged.waiting.push(Waiting { who, answer: Answer::Synced });
+            Offered::Waits
+        };
+        self.rest();
+        offered
     }
 
-    /// What a failed step means: before anything was written it may be tried again; else the writer ends.
-    fn step_failed(&mut self, error: StepError, fate: Fate) -> (Fate, AppendErrorKind) {
-        match error {
-            StepError::Refused(error) => (Fate::NotWritten, AppendErrorKind::Refused(Arc::new(error))),
-            StepError::Fatal(error) => {
-                let error = Arc::new(error);
-                self.poison(Poison::Log(Arc::clone(&error)));
-                (fate, AppendErrorKind::LogFailed(error))
+    /// Asks that everything accepted so far is synced by the next job, with nobody waiting for it.
+    pub fn request_sync(&mut self) {
+        if self.check().is_ok() {
+            self.staged.sync |= self.unsynced() > 0 || !self.staged.is_idle();
+        }
+    }
+
+    /// How many events are written and visible, but not synced.
+    #[must_use]
+    pub fn unsynced(&self) -> u64 {
+        self.committed.end.position.since(self.published.durable()).unwrap_or(0)
+    }
+
+    /// When the next sync has to begin at the latest, by the monotonic clock, in milliseconds.
+    #[must_use]
+    pub fn sync_due_ms(&self) -> Option<u64> {
+        match self.settings.durability {
+            Durability::Interval { max_ms, .. } => {
+                self.unsynced_since_ms.map(|since| since.saturating_add(max_ms))
             }
+            Durability::Sync | Durability::Os => None,
+        }
+    }
+
+    /// Whether there is something for a job to do, once none is out.
+    #[must_use]
+    pub fn has_work(&self) -> bool {
+        !self.staged.is_idle()
+    }
+
+    /// Who waits for the next job.
+    pub fn waiting(&self) -> impl Iterator<Item = &T> {
+        self.staged.waiting.iter().map(|waiting| &waiting.who)
+    }
+
+    /// Hands out the write and sync of the staged group; `None` while a job is out, and without work.
+    pub fn next_job(&mut self) -> Option<Job> {
+        if self.flight.is_some() || !self.has_work() || self.check().is_err() {
+            return None;
+        }
+        let appender = self.appender.take()?;
+        let mut next = std::mem::replace(&mut self.staged, self.settled.taken());
+        self.staged.begin(next.staged.next(), next.staged.hlc);
+        let events = widen(next.staged.events.len());
+        let sync = next.sync
+            || match self.settings.durability {
+                Durability::Sync => true,
+                Durability::Interval { max_events, .. } => {
+                    self.unsynced().saturating_add(events) >= max_events
+                }
+                Durability::Os => false,
+            };
+        let buffer = std::mem::take(&mut next.staged.buffer);
+        let hlc = next.staged.hlc;
+        self.flight = Some(next);
+        Some(Job { appender, buffer, hlc, sync })
+    }
+
+    /// Tells those that wait for the staged group that it will not be written, once the machine has failed and no
+    /// job is out.
+    pub(crate) fn take_failed(&mut self) -> Vec<Answered<T>> {
+        match (&self.state, &self.flight) {
+            (State::Poisoned(poison), None) => {
+                let kind = AppendErrorKind::Poisoned(poison.clone());
+                let answers = self.staged.drain(Fate::NotWritten, &kind);
+                let end = &self.committed.end;
+                self.staged.begin(end.position, end.hlc);
+                answers
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// The events that the last finished job has made visible.
+    pub(crate) fn settled(&self) -> impl Iterator<Item = &Header> {
+        self.settled.staged.events.iter().map(|event| &event.header)
+    }
+
+    fn begin(&mut self) {
+        match std::mem::replace(&mut self.state, State::Busy) {
+            State::Idle => {}
+            State::Busy => self.poison(Poison::Panicked),
+            State::Poisoned(poison) => self.state = State::Poisoned(poison),
+        }
+    }
+
+    fn rest(&mut self) {
+        if matches!(self.state, State::Busy) {
+            self.state = State::Idle;
         }
     }
 
     fn poison(&mut self, poison: Poison) {
-        if !matches!(self.state, State::Poisoned(_)) {
-            tracing::error!(%poison, "the writer takes no more appends until the store is opened again");
-        }
+        tracing::error!(%poison, "the writer takes no more appends until the store is opened again");
+        self.published.end();
         self.state = State::Poisoned(poison);
     }
 
@@ -208,30 +383,70 @@ impl Machine {
         }
     }
 
-    /// Ends the log in order. A poisoned machine only lets go: the next open recovers.
+    /// Ends the log in order, once no job is out and there is no work. A poisoned machine only lets go: the next
+    /// open recovers.
     ///
     /// # Errors
     /// What failed earlier, or the first step that fails now.
     pub fn close(self) -> Result<(), CloseError> {
+        self.published.end();
         self.check().map_err(CloseError::Poisoned)?;
-        self.appender.close().map_err(CloseError::Log)
+        match self.appender {
+            Some(appender) => appender.close().map_err(CloseError::Log),
+            None => Err(CloseError::Poisoned(Poison::Panicked)),
+        }
     }
 }
 
-/// A close that could not end the log in order. Nothing acknowledged is lost; the next open recovers.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum CloseError {
-    /// The writer had failed before.
-    #[error("the store was not closed cleanly, since the writer had failed before: {0}")]
-    Poisoned(Poison),
-    /// A step failed.
-    #[error("the store was not closed cleanly: {0}")]
-    Log(LogError),
+impl<T: Default> Machine<T> {
+    /// Appends the events of a command, all or none, with nobody else driving the machine.
+    ///
+    /// # Errors
+    /// See [`AppendErrorKind`]; [`AppendError::fate`] says what has become of the events.
+    pub fn append(&mut self, command: &Command) -> Result<Vec<AppendReceipt>, AppendError> {
+        if self.appender.is_none() {
+            // A panic has taken the job that was out.
+            self.poison(Poison::Panicked);
+        }
+        if let Offered::Answered(told) = self.offer(command, T::default()) {
+            return told.answer;
+        }
+        let Some(job) = self.next_job() else { unreachable!("a staged command is work, and no job is out") };
+        let mut answers = self.finish(job.run());
+        let Some(told) = answers.pop() else { unreachable!("a job answers the commands of its group") };
+        told.answer
+    }
 }
 
-fn receipt(event: &AppliedEvent<'_>) -> AppendReceipt {
-    let id: EventId = event.id;
-    let AppliedEvent { position, revision, location, hash, .. } = *event;
-    AppendReceipt { id, position, revision, hash, location, outcome: Outcome::Written }
+impl<T> Group<T> {
+    fn is_idle(&self) -> bool {
+        self.staged.events.is_empty() && self.waiting.is_empty() && !self.sync
+    }
+
+    fn begin(&mut self, base: Position, hlc: Hlc) {
+        self.staged.begin(base, hlc);
+        self.waiting.clear();
+        self.sync = false;
+    }
+
+    /// Its memory, with an empty group left in its place.
+    fn taken(&mut self) -> Self {
+        let staged = StagedGroup::new(self.staged.base, self.staged.hlc);
+        std::mem::replace(self, Self { staged, waiting: Vec::new(), sync: false })
+    }
+
+    fn drain(&mut self, fate: Fate, kind: &AppendErrorKind) -> Vec<Answered<T>> {
+        let events = &self.staged.events;
+        let failed = |Waiting { who, answer }| {
+            let (ids, fate) = match answer {
+                Answer::Staged(range) => (events[range].iter().map(|event| event.header.id).collect(), fate),
+                Answer::Found(ids) => (ids, fate),
+                // Its own events were never staged.
+                Answer::Refused(error) => (error.ids().to_vec(), Fate::NotWritten),
+                Answer::Synced => (Vec::new(), fate),
+            };
+            Answered { who, answer: Err(AppendError::new(ids, fate, kind.clone())) }
+        };
+        self.waiting.drain(..).map(failed).collect()
+    }
 }

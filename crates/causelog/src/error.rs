@@ -1,5 +1,7 @@
 //! What opening a store can fail with.
 
+use std::sync::Arc;
+
 use causelog_index::IndexError;
 use causelog_io::IoError;
 use causelog_segment::LogError;
@@ -15,6 +17,9 @@ pub enum OpenError {
     /// The index could not be brought up to the log.
     #[error("the index cannot be brought up to the log: {0}")]
     Index(#[from] IndexError),
+    /// The writer's thread could not be started.
+    #[error("the writer's thread cannot be started: {0}")]
+    Thread(Arc<std::io::Error>),
     /// An option is out of its range.
     #[error("{option} is {given}; it must be {least} to {most}")]
     Option {
@@ -40,6 +45,7 @@ impl From<CatchUpError> for OpenError {
         match error {
             CatchUpError::Log(error) => Self::Log(error),
             CatchUpError::Index(error) => Self::Index(error),
+            CatchUpError::Thread(error) => Self::Thread(error),
             error => Self::Index(IndexError::Backend(Box::new(error))),
         }
     }

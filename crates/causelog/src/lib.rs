@@ -41,10 +41,13 @@
 //! # }
 //! ```
 
+mod batch;
 mod error;
 mod options;
+mod reading;
 mod store;
 
+pub use batch::Batch;
 pub use causelog_gate::{
     Denial, Denied, FnGate, Gate, GateError, GateSet, GateSetBuilder, Mode, Pipeline, Proposal, Receipt,
     gate_fn,
@@ -52,7 +55,7 @@ pub use causelog_gate::{
 pub use causelog_index::{Counts, Direction, Index, IndexError, MemoryIndex};
 pub use causelog_io::{Clock, Environment, IoError, MemoryStorage, Random, RealStorage, Storage};
 pub use causelog_reader::{
-    Ancestors, Descendants, Events, Finding, FindingKind, Query, ReadError, VerifyReport, verify,
+    Ancestors, Descendants, Finding, FindingKind, Query, ReadError, VerifyReport, verify,
 };
 pub use causelog_segment::{Damage, DamageKind, Left, LogError, OpenReport, TornTail};
 pub use causelog_types::{
@@ -61,9 +64,13 @@ pub use causelog_types::{
     NewEvent, Payload, PayloadHash, Position, Region, Revision, Root, SegmentNumber, StoreHead, StoreId,
     StreamHead, Tags, limits,
 };
-pub use causelog_writer::{AppendError, AppendErrorKind, AppendReceipt, CloseError, Fate, Outcome, Poison};
+pub use causelog_writer::{
+    AppendError, AppendErrorKind, AppendReceipt, CloseError, Durability, Fate, Notice, Notification,
+    Notifications, Outcome, Poison, ReceiveError, RestartPolicy, Ticket, WaitError,
+};
 pub use error::OpenError;
 pub use options::Options;
+pub use reading::{Events, Witness};
 pub use store::Store;
 
 /// The example of the README, run as a test.

@@ -9,7 +9,7 @@ use causelog_io::{Environment, IoError, RealStorage};
 use causelog_reader::Reader;
 use causelog_segment::{AppenderSettings, Published, open_reader, open_writer};
 use causelog_types::{limits, widen};
-use causelog_writer::{Machine, Writer, WriterSettings, catch_up};
+use causelog_writer::{Durability, RestartPolicy, Start, Writer, WriterSettings, catch_up};
 
 use crate::{OpenError, Store};
 
@@ -19,25 +19,18 @@ const SEGMENT_BYTES_MIN: u64 = 4 * 1024;
 const SEGMENT_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
 /// The least an event's limit can be set to.
 const FRAME_BYTES_MIN: usize = 1024;
+/// The longest an event can be set to wait for its sync: a day.
+const INTERVAL_MS_MAX: u64 = 24 * 60 * 60 * 1000;
 
 /// How a store is opened. The defaults are right for most.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 #[must_use]
 pub struct Options {
     /// Where indexes live; the default backend unless given.
     index: Option<Arc<dyn Index>>,
     appender: AppenderSettings,
-    frame_bytes_max: usize,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            index: None,
-            appender: AppenderSettings::default(),
-            frame_bytes_max: limits::FRAME_BYTES_DEFAULT,
-        }
-    }
+    settings: WriterSettings,
+    restarts: RestartPolicy,
 }
 
 impl Options {
@@ -55,7 +48,17 @@ impl Options {
     /// How long one event may be, with all that stands around its payload: 1 KiB to 64 MiB, 16 MiB unless given.
     /// It binds appends alone.
     pub fn frame_bytes_max(self, frame_bytes_max: usize) -> Self {
-        Self { frame_bytes_max, ..self }
+        Self { settings: WriterSettings { frame_bytes_max, ..self.settings }, ..self }
+    }
+
+    /// When an append is answered: after its sync, unless given.
+    pub fn durability(self, durability: Durability) -> Self {
+        Self { settings: WriterSettings { durability, ..self.settings }, ..self }
+    }
+
+    /// What follows a panic in the writer: one restart, unless given.
+    pub fn restart_policy(self, restarts: RestartPolicy) -> Self {
+        Self { restarts, ..self }
     }
 
     /// Opens the store in a directory to read and append, making both if they are not there; the directory's
@@ -89,11 +92,18 @@ impl Options {
         self.check()?;
         let (log, snapshot, appender, report) = open_writer(&environment, self.appender)?;
         let index = self.index.unwrap_or_else(|| SealedIndex::open(&log, &snapshot, IndexFiles::Maintained));
-        let settings = WriterSettings { frame_bytes_max: self.frame_bytes_max };
-        let for_writer = Arc::clone(&index);
-        let machine = Machine::start(&environment, log.clone(), snapshot, appender, for_writer, settings)?;
-        let reader = Reader::new(log, machine.published(), index);
-        Ok(Store::new(environment, reader, Some(Writer::new(machine)), report))
+        let writer = Writer::start(Start {
+            environment: environment.clone(),
+            log: log.clone(),
+            snapshot,
+            appender,
+            appender_settings: self.appender,
+            index: Arc::clone(&index),
+            settings: self.settings,
+            restarts: self.restarts,
+        })?;
+        let reader = Reader::new(log, writer.published(), index);
+        Ok(Store::new(environment, reader, Some(writer), report))
     }
 
     /// As [`Options::open_read_only`], in a directory, with a clock and with randomness of any kind.
@@ -116,7 +126,12 @@ impl Options {
         };
         within("segment_bytes", self.appender.segment_bytes, SEGMENT_BYTES_MIN, SEGMENT_BYTES_MAX)?;
         let (least, most) = (widen(FRAME_BYTES_MIN), widen(limits::FRAME_BYTES_MAX));
-        within("frame_bytes_max", widen(self.frame_bytes_max), least, most)
+        within("frame_bytes_max", widen(self.settings.frame_bytes_max), least, most)?;
+        if let Durability::Interval { max_ms, max_events } = self.settings.durability {
+            within("max_ms", max_ms, 1, INTERVAL_MS_MAX)?;
+            within("max_events", max_events, 1, u64::MAX)?;
+        }
+        Ok(())
     }
 }
 

@@ -3,18 +3,22 @@
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use causelog_gate::Receipt;
 use causelog_index::Counts;
 use causelog_io::{Environment, IoError};
-use causelog_reader::{Ancestors, Descendants, Events, Query, ReadError, Reader, VerifyReport, verify};
+use causelog_reader::{Ancestors, Descendants, Query, ReadError, Reader, VerifyReport, verify};
 use causelog_segment::{LogError, OpenReport};
-use causelog_types::{Coordinate, Event, EventId, Evidence, NewEvent, StoreHead, StoreId, StreamHead};
+use causelog_types::{
+    Coordinate, Event, EventId, NewEvent, Position, Region, StoreHead, StoreId, StreamHead,
+};
 use causelog_writer::{
-    AppendError, AppendErrorKind, AppendReceipt, CloseError, Command, Fate, Writer, new_id,
+    AppendCondition, AppendError, AppendErrorKind, AppendReceipt, CloseError, Command, Fate, Notifications,
+    Ticket, WaitError, Writer, new_id,
 };
 
-use crate::{OpenError, Options};
+use crate::{Batch, Events, OpenError, Options, Witness};
 
 /// An open store: append from any thread, read from any thread.
 ///
@@ -79,22 +83,66 @@ impl Store {
         new_id(&*self.environment.clock, &*self.environment.random)
     }
 
-    /// Appends one event. When this returns, it is on disk.
+    /// Appends one event. When this returns, it is on disk, unless [`Options::durability`] says otherwise.
     ///
     /// # Errors
     /// See [`AppendErrorKind`]; [`AppendError::fate`] says what has become of the event.
     pub fn append(&self, event: NewEvent) -> Result<AppendReceipt, AppendError> {
-        let receipts = self.run(vec![event], None)?;
+        let receipts = self.append_batch(event)?;
         let [receipt] = receipts.as_slice() else { unreachable!("one event has one receipt") };
         Ok(*receipt)
     }
 
-    /// Appends events, over any streams, all or none. When this returns, they are on disk.
+    /// Appends events, over any streams, all or none. When this returns, they are on disk, unless
+    /// [`Options::durability`] says otherwise. While the queue is full it waits.
     ///
     /// # Errors
     /// See [`AppendErrorKind`]; [`AppendError::fate`] says what has become of the events.
-    pub fn append_batch(&self, events: Vec<NewEvent>) -> Result<Vec<AppendReceipt>, AppendError> {
-        self.run(events, None)
+    pub fn append_batch(&self, batch: impl Into<Batch>) -> Result<Vec<AppendReceipt>, AppendError> {
+        let (writer, command) = self.prepare(batch.into())?;
+        writer.append(&command)
+    }
+
+    /// As [`Store::append_batch`], but a full queue is refused at once.
+    ///
+    /// # Errors
+    /// As [`Store::append_batch`], and [`AppendErrorKind::QueueFull`].
+    pub fn try_append(&self, batch: impl Into<Batch>) -> Result<Vec<AppendReceipt>, AppendError> {
+        let (writer, command) = self.prepare(batch.into())?;
+        writer.try_append(&command)
+    }
+
+    /// As [`Store::append_batch`], but a queue that stays full for so long is refused. Once accepted, the call
+    /// waits for what becomes of the events, however long that takes.
+    ///
+    /// # Errors
+    /// As [`Store::append_batch`], and [`AppendErrorKind::QueueFull`].
+    pub fn append_timeout(
+        &self,
+        batch: impl Into<Batch>,
+        timeout: Duration,
+    ) -> Result<Vec<AppendReceipt>, AppendError> {
+        let (writer, command) = self.prepare(batch.into())?;
+        writer.append_timeout(&command, timeout)
+    }
+
+    /// Hands events over to be appended and does not wait for it: the ticket tells what became of them, to a
+    /// thread or to any async runtime. While the queue is full it waits for room.
+    ///
+    /// # Errors
+    /// What is known at once: see [`AppendErrorKind`].
+    pub fn submit(&self, batch: impl Into<Batch>) -> Result<Ticket, AppendError> {
+        let (writer, command) = self.prepare(batch.into())?;
+        writer.submit(&command)
+    }
+
+    /// As [`Store::submit`], but a full queue is refused at once; it never waits.
+    ///
+    /// # Errors
+    /// As [`Store::submit`], and [`AppendErrorKind::QueueFull`].
+    pub fn try_submit(&self, batch: impl Into<Batch>) -> Result<Ticket, AppendError> {
+        let (writer, command) = self.prepare(batch.into())?;
+        writer.try_submit(&command)
     }
 
     /// Appends what gates have admitted, all or none; what allowed it is recorded in each event's header.
@@ -102,8 +150,41 @@ impl Store {
     /// # Errors
     /// See [`AppendErrorKind`]; [`AppendError::fate`] says what has become of the events.
     pub fn commit(&self, receipt: Receipt) -> Result<Vec<AppendReceipt>, AppendError> {
-        let (events, evidence) = receipt.into_parts();
-        self.run(events, Some(evidence))
+        self.append_batch(receipt)
+    }
+
+    /// Waits until everything accepted so far is synced.
+    ///
+    /// # Errors
+    /// The writer has failed or is closed, or the store is read-only.
+    pub fn sync(&self) -> Result<(), AppendError> {
+        self.writer(&[])?.sync()
+    }
+
+    /// The position up to which events are durable. In the default durability that is the end.
+    #[must_use]
+    pub fn durable_position(&self) -> Position {
+        self.writer.as_ref().map_or_else(|| self.end().position, Writer::durable_position)
+    }
+
+    /// Waits until every event before `position` is durable: the position after a receipt's. It asks for no sync.
+    ///
+    /// # Errors
+    /// The time is over, or the writer has failed or is closed.
+    pub fn wait_durable(&self, position: Position, timeout: Duration) -> Result<(), WaitError> {
+        match &self.writer {
+            Some(writer) => writer.wait_durable(position, timeout),
+            None if position <= self.end().position => Ok(()),
+            None => Err(WaitError::Ended { durable: self.end().position }),
+        }
+    }
+
+    /// Tells of a region's events as they become visible, from now on. It never delays an append: when more than
+    /// `capacity` notifications wait, further ones are dropped, and the next receive says how many. What was
+    /// missed is in the log. In a store that is open read-only there is nothing to tell.
+    #[must_use]
+    pub fn notifications(&self, region: Region, capacity: usize) -> Option<Notifications> {
+        self.writer.as_ref().map(|writer| writer.notifications(region, capacity))
     }
 
     /// The end of the store: where the next event will stand, and the root there.
@@ -132,7 +213,9 @@ impl Store {
     /// for, as of now.
     #[must_use]
     pub fn read(&self, query: impl Into<Query>) -> Events {
-        self.reader.read(query.into())
+        let query = query.into();
+        let region = query.region.clone();
+        Events::new(self.reader.read(query), region, self.id())
     }
 
     /// The last event of a stream.
@@ -175,20 +258,29 @@ impl Store {
         self.writer.as_ref().map_or(Ok(()), Writer::close)
     }
 
-    fn run(
-        &self,
-        events: Vec<NewEvent>,
-        evidence: Option<Evidence>,
-    ) -> Result<Vec<AppendReceipt>, AppendError> {
+    fn writer(&self, ids: &[EventId]) -> Result<&Writer, AppendError> {
+        let read_only = || AppendError::new(ids.to_vec(), Fate::NotWritten, AppendErrorKind::ReadOnly);
+        self.writer.as_ref().ok_or_else(read_only)
+    }
+
+    /// Makes the ids and hashes the payloads, on the caller's thread.
+    fn prepare(&self, batch: Batch) -> Result<(&Writer, Command), AppendError> {
         let Environment { clock, random, .. } = &self.environment;
+        let Batch { events, evidence, conditions, witnesses, durable } = batch;
         let given: Vec<EventId> = events.iter().filter_map(NewEvent::id).collect();
+        let writer = self.writer(&given)?;
         let refused = |kind| AppendError::new(given, Fate::NotWritten, kind);
-        let Some(writer) = &self.writer else { return Err(refused(AppendErrorKind::ReadOnly)) };
-        let command = Command::application(events, evidence, &**clock, &**random);
-        match command {
-            Ok(command) => writer.append(&command),
-            Err(error) => Err(refused(AppendErrorKind::Refused(Arc::new(error.into())))),
+        let command = match Command::application(events, evidence, &**clock, &**random) {
+            Ok(command) => command,
+            Err(error) => return Err(refused(AppendErrorKind::Refused(Arc::new(error.into())))),
+        };
+        if witnesses.iter().any(|witness| witness.store != self.id() || witness.end > self.end().position) {
+            return Err(refused(AppendErrorKind::ForeignWitness));
         }
+        let unchanged = |witness: Witness| AppendCondition { region: witness.region, from: witness.end };
+        let conditions = conditions.into_iter().chain(witnesses.into_iter().map(unchanged));
+        let command = conditions.fold(command, Command::on_condition);
+        Ok((writer, if durable { command.durable() } else { command }))
     }
 }
 

@@ -75,6 +75,8 @@ pub enum Fault {
     /// A sync fails, and what it was to make durable counts as clean from then on: reads still see it, a later
     /// sync succeeds without it, a power cut loses it. Any other operation fails with nothing done.
     SyncFailsAndDrops,
+    /// The call panics, as a defect behind it would make it; nothing is done.
+    Panic,
 }
 
 /// How an operation goes on that is allowed to.
@@ -129,6 +131,10 @@ impl Plan {
                 None => Ok(Course::Whole),
                 Some(Fault::ShortWrite(bytes)) if writes => Ok(Course::Short(bytes)),
                 Some(Fault::SyncFailsAndDrops) if syncs => Ok(Course::Lose),
+                Some(Fault::Panic) => {
+                    // Without the hook: it is expected, and its message would only be noise.
+                    std::panic::resume_unwind(Box::new("a planned panic"))
+                }
                 Some(Fault::Error(kind)) => failed(kind, "a planned fault of operation"),
                 Some(_) => failed(io::ErrorKind::Other, "a planned fault of operation"),
             }

@@ -252,7 +252,7 @@ fn what_is_published_is_what_readers_load() {
     let published = crate::Published::new(snapshot);
     append(&mut appender, &["a"]).unwrap();
     assert_eq!(published.load().end.position, Position(0));
-    published.store(appender.synced());
+    published.store(appender.synced(), Position(1));
     assert_eq!(published.load().end, appender.end());
 }
 
@@ -263,5 +263,5 @@ fn the_published_end_never_shrinks() {
     let store = Store::new();
     let (_, snapshot, mut appender, _) = crate::open_writer(&store.environment, SMALL).unwrap();
     append(&mut appender, &["a"]).unwrap();
-    crate::Published::new(appender.synced()).store(snapshot);
+    crate::Published::new(appender.synced()).store(snapshot, Position(0));
 }

@@ -70,6 +70,10 @@ impl Clock for Reader {
         0
     }
 
+    fn monotonic_ms(&self) -> u64 {
+        0
+    }
+
     fn sleep_ms(&self, ms: u64) {
         let mut slept = self.slept_ms.lock();
         slept.push(ms);

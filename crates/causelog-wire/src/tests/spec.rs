@@ -129,7 +129,7 @@ fn limits_are_the_codes() {
     let coded = named!(
         ENTITY_BYTES_MAX SCOPE_BYTES_MAX CAUSES_MAX TAGS_MAX TAG_BYTES_MAX CLAUSES_MAX KINDS_MAX
         EVIDENCE_BYTES_MAX EVIDENCE_GATES_MAX HEADER_BYTES_MAX FRAME_BYTES_MAX FRAME_BYTES_DEFAULT
-        BATCH_EVENTS_MAX BATCH_BYTES_MAX GROUP_BYTES_MAX NESTING_MAX PAYLOAD_NESTING_MAX
+        BATCH_EVENTS_MAX CONDITIONS_MAX BATCH_BYTES_MAX GROUP_BYTES_MAX NESTING_MAX PAYLOAD_NESTING_MAX
     );
     let told = table("Limits", &["limit", "value", "meaning"]);
     let told: Vec<_> = told.iter().map(|row| (row[0], row[1].to_owned())).collect();

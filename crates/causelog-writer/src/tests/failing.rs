@@ -7,8 +7,8 @@ use std::sync::Arc;
 use causelog_index::MemoryIndex;
 use causelog_io::{Fault, MemoryStorage};
 
-use super::helpers::{Fragile, Trouble, append, command, event, id, start};
-use crate::{AppendErrorKind, CloseError, Fate, Outcome, Poison, Writer};
+use super::helpers::{Fragile, Trouble, append, command, event, id, start, start_writer};
+use crate::{AppendErrorKind, CloseError, Fate, Outcome, Poison};
 
 /// Spec: COMMIT-11, COMMIT-4
 #[test]
@@ -107,30 +107,11 @@ fn a_panic_in_the_machine_ends_it() {
     assert_eq!(append(&mut machine, 2).unwrap()[0].outcome, Outcome::Found);
 }
 
-/// A panic in one thread's append does not lock the others out for ever, nor let them go on.
-///
-/// Spec: COMMIT-10
-#[test]
-fn a_panic_in_one_thread_is_an_error_in_the_others() {
-    let (storage, index) = (MemoryStorage::new(), Arc::new(Fragile::default()));
-    let writer = Writer::new(start(&storage, index.clone()));
-    index.set(Trouble::ApplyPanics);
-    let panicked =
-        std::thread::scope(|scope| scope.spawn(|| writer.append(&command(vec![event(1, "x")]))).join());
-    assert!(panicked.is_err());
-    index.set(Trouble::None);
-    let error = writer.append(&command(vec![event(2, "x")])).unwrap_err();
-    assert!(matches!(error.kind(), AppendErrorKind::Poisoned(Poison::Panicked)), "{error}");
-    assert!(writer.close().is_err());
-    // The lock is free.
-    start(&storage, Arc::new(MemoryIndex::new()));
-}
-
 /// Spec: COMMIT-5
 #[test]
 fn a_closed_writer_refuses_with_the_ids() {
     let storage = MemoryStorage::new();
-    let writer = Writer::new(start(&storage, Arc::new(MemoryIndex::new())));
+    let writer = start_writer(&storage, Arc::new(MemoryIndex::new()));
     writer.close().unwrap();
     let error = writer.append(&command(vec![event(1, "x"), event(2, "x")])).unwrap_err();
     assert_eq!((error.fate(), error.ids()), (Fate::NotWritten, &[id(1), id(2)][..]));

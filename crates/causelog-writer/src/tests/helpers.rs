@@ -8,20 +8,50 @@ use causelog_index::{
 };
 use causelog_io::{Environment, ManualClock, MemoryStorage};
 use causelog_segment::{AppenderSettings, open_writer};
-use causelog_types::{Coordinate, EventId, EventKind, NewEvent, Position, limits};
+use causelog_types::{Coordinate, EventId, EventKind, NewEvent, Position};
 
-use crate::{AppendError, AppendReceipt, Command, Machine, WriterSettings};
+use crate::{
+    AppendError, AppendReceipt, Command, Durability, Machine, RestartPolicy, Start, Writer, WriterSettings,
+};
 
 pub(super) fn environment(storage: &MemoryStorage) -> Environment {
     Environment::memory(storage.clone(), ManualClock::new(1_000), 1)
 }
 
+const SMALL: AppenderSettings = AppenderSettings { segment_bytes: 4096 };
+
 pub(super) fn start(storage: &MemoryStorage, index: Arc<dyn Index>) -> Machine {
+    start_machine(storage, index, Durability::Sync)
+}
+
+/// A machine that says who is answered by numbers, or by nothing.
+pub(super) fn start_machine<T>(
+    storage: &MemoryStorage,
+    index: Arc<dyn Index>,
+    durability: Durability,
+) -> Machine<T> {
     let environment = environment(storage);
-    let (log, snapshot, appender, _) =
-        open_writer(&environment, AppenderSettings { segment_bytes: 4096 }).unwrap();
-    let settings = WriterSettings { frame_bytes_max: limits::FRAME_BYTES_DEFAULT };
+    let (log, snapshot, appender, _) = open_writer(&environment, SMALL).unwrap();
+    let settings = WriterSettings { durability, ..WriterSettings::default() };
     Machine::start(&environment, log, snapshot, appender, index, settings).unwrap()
+}
+
+pub(super) fn start_writer(storage: &MemoryStorage, index: Arc<dyn Index>) -> Writer {
+    start_writer_with(storage, index, Durability::Sync, RestartPolicy::Once)
+}
+
+pub(super) fn start_writer_with(
+    storage: &MemoryStorage,
+    index: Arc<dyn Index>,
+    durability: Durability,
+    restarts: RestartPolicy,
+) -> Writer {
+    let environment = environment(storage);
+    let (log, snapshot, appender, _) = open_writer(&environment, SMALL).unwrap();
+    let settings = WriterSettings { durability, ..WriterSettings::default() };
+    let appender_settings = SMALL;
+    let start = Start { environment, log, snapshot, appender, appender_settings, index, settings, restarts };
+    Writer::start(start).unwrap()
 }
 
 pub(super) fn id(number: u128) -> EventId {

@@ -4,7 +4,7 @@ use causelog::{
     AppendErrorKind, Denial, EventKind, Evidence, GateSet, MemoryStorage, Mode, NewEvent, Pipeline, Proposal,
     Receipt, Region, gate_fn, limits,
 };
-use causelog_writer::{Command, Machine, Writer, WriterSettings};
+use causelog_writer::{Command, Machine, WriterSettings};
 
 use crate::helpers::{Lab, all, door, event, id, read, refusal, stream};
 
@@ -115,8 +115,8 @@ fn library_events_come_only_by_a_command_of_the_library() {
     let settings = causelog_segment::AppenderSettings::default();
     let (log, snapshot, appender, _) = causelog_segment::open_writer(&environment, settings).unwrap();
     let index = std::sync::Arc::new(causelog::MemoryIndex::new());
-    let limits = WriterSettings { frame_bytes_max: limits::FRAME_BYTES_DEFAULT };
-    let writer = Writer::new(Machine::start(&environment, log, snapshot, appender, index, limits).unwrap());
+    let limits = WriterSettings::default();
+    let mut writer: Machine = Machine::start(&environment, log, snapshot, appender, index, limits).unwrap();
     let batch: Vec<_> = [event(&door(), "ordinary")].into_iter().chain(reserved).collect();
     let command = Command::library(batch, &*environment.clock, &*environment.random).unwrap();
     assert_eq!(writer.append(&command).unwrap().len(), 4);

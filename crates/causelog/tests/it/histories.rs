@@ -262,7 +262,7 @@ impl Run {
     fn append(&mut self, batch: Vec<(Offer, ExpectedRevision)>) -> Result<(), TestCaseError> {
         let due = self.model.judge(&batch);
         let end = self.store.end();
-        let events = batch.iter().map(|(offer, expected)| offer.build(*expected)).collect();
+        let events: Vec<_> = batch.iter().map(|(offer, expected)| offer.build(*expected)).collect();
         let got = self.store.append_batch(events);
         match (due, got) {
             (Due::Written(due), Ok(receipts)) => {

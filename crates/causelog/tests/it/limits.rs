@@ -86,7 +86,7 @@ fn the_longest_header_is_taken_and_read_back() {
     let (lab, disk) = (Lab::new(), MemoryStorage::new());
     let store = lab.open(&disk);
     let causes: Vec<EventId> = (0..2)
-        .flat_map(|_| store.append_batch((0..128).map(|_| event(&door(), "x")).collect()).unwrap())
+        .flat_map(|_| store.append_batch((0..128).map(|_| event(&door(), "x")).collect::<Vec<_>>()).unwrap())
         .map(|receipt| receipt.id)
         .collect();
     assert_eq!(causes.len(), limits::CAUSES_MAX);

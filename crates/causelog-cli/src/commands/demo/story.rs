@@ -86,7 +86,7 @@ fn batch(store: &Store) -> Result<Chapter, Failure> {
     ];
     let names = batch.each_ref().map(|named| named.name);
     let streams = batch.each_ref().map(|named| named.event.coordinate().to_string());
-    let receipts = store.append_batch(batch.into_iter().map(|named| named.event).collect())?;
+    let receipts = store.append_batch(batch.into_iter().map(|named| named.event).collect::<Vec<_>>())?;
     let lines = receipts.iter().zip(names).zip(streams).map(|((receipt, name), stream)| {
         line(name, &stream, &format!("position {}, revision {}", receipt.position, receipt.revision))
     });

@@ -121,7 +121,8 @@ impl<'a> Importer<'a> {
     /// Makes durable what is pending.
     pub(super) fn flush(&mut self) -> Result<(), Stop> {
         while !self.pending.is_empty() {
-            let events = self.pending.iter().map(|pending| pending.mapped.event.clone()).collect();
+            let events: Vec<NewEvent> =
+                self.pending.iter().map(|pending| pending.mapped.event.clone()).collect();
             match self.store.append_batch(events) {
                 Ok(receipts) => {
                     for (receipt, pending) in receipts.iter().zip(self.pending.drain(..)) {

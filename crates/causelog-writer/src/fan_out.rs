@@ -1,0 +1,179 @@
+//! Notifications of what has become visible, over bounded channels that never make the writer wait.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use causelog_io::{Guard, Mutex};
+use causelog_types::{Causes, Coordinate, EventId, EventKind, Header, Position, Region};
+use flume::{Receiver, Sender, TrySendError};
+
+/// What is told of an event that has become visible.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notification {
+    /// Where it stands in the store.
+    pub position: Position,
+    /// The event.
+    pub id: EventId,
+    /// Its stream: entity and scope.
+    pub coordinate: Coordinate,
+    /// What happened.
+    pub kind: EventKind,
+    /// The conversation it belongs to.
+    pub correlation_id: EventId,
+    /// The events that caused it.
+    pub causes: Causes,
+}
+
+/// What a subscriber receives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// An event of its region has become visible.
+    Event(Notification),
+    /// So many were missed since the last receive, because the channel was full. Read the log to catch up.
+    Missed(u64),
+}
+
+/// Why nothing was received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReceiveError {
+    /// There is nothing now, or was nothing in time.
+    #[error("there is no notification yet")]
+    Empty,
+    /// The store is closed, and everything has been received.
+    #[error("the store is closed, and there are no more notifications")]
+    Closed,
+}
+
+/// Tells of events as they become visible. It may miss some when it is slow, and is told how many.
+pub struct Notifications {
+    receiver: Receiver<Notification>,
+    missed: Arc<AtomicU64>,
+}
+
+impl Notifications {
+    /// Waits for the next notice. How many were missed is told first.
+    ///
+    /// # Errors
+    /// [`ReceiveError::Closed`].
+    pub fn receive(&self) -> Result<Notice, ReceiveError> {
+        if let Some(missed) = self.missed() {
+            return Ok(missed);
+        }
+        self.receiver.recv().map(Notice::Event).map_err(|_| ReceiveError::Closed)
+    }
+
+    /// Waits for the next notice for so long.
+    ///
+    /// # Errors
+    /// [`ReceiveError`].
+    pub fn receive_timeout(&self, timeout: Duration) -> Result<Notice, ReceiveError> {
+        if let Some(missed) = self.missed() {
+            return Ok(missed);
+        }
+        self.receiver.recv_timeout(timeout).map(Notice::Event).map_err(|error| match error {
+            flume::RecvTimeoutError::Timeout => ReceiveError::Empty,
+            flume::RecvTimeoutError::Disconnected => ReceiveError::Closed,
+        })
+    }
+
+    /// The next notice, if there is one.
+    ///
+    /// # Errors
+    /// [`ReceiveError`].
+    pub fn try_receive(&self) -> Result<Notice, ReceiveError> {
+        if let Some(missed) = self.missed() {
+            return Ok(missed);
+        }
+        self.receiver.try_recv().map(Notice::Event).map_err(|error| match error {
+            flume::TryRecvError::Empty => ReceiveError::Empty,
+            flume::TryRecvError::Disconnected => ReceiveError::Closed,
+        })
+    }
+
+    fn missed(&self) -> Option<Notice> {
+        match self.missed.swap(0, Ordering::SeqCst) {
+            0 => None,
+            missed => Some(Notice::Missed(missed)),
+        }
+    }
+}
+
+impl fmt::Debug for Notifications {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Notifications").field("waiting", &self.receiver.len()).finish_non_exhaustive()
+    }
+}
+
+/// All subscribers.
+pub(crate) struct FanOut {
+    subscribers: Mutex<Vec<Subscriber>>,
+    /// How many there are, to be asked without the lock.
+    count: AtomicUsize,
+}
+
+pub(crate) struct Subscriber {
+    region: Region,
+    sender: Sender<Notification>,
+    missed: Arc<AtomicU64>,
+}
+
+impl FanOut {
+    pub(crate) fn new() -> Self {
+        Self { subscribers: Mutex::new(Vec::new()), count: AtomicUsize::new(0) }
+    }
+
+    pub(crate) fn subscribe(&self, region: Region, capacity: usize) -> Notifications {
+        let (sender, receiver) = flume::bounded(capacity.max(1));
+        let missed = Arc::new(AtomicU64::new(0));
+        let mut subscribers = self.subscribers.lock();
+        subscribers.push(Subscriber { region, sender, missed: Arc::clone(&missed) });
+        self.count.store(subscribers.len(), Ordering::SeqCst);
+        Notifications { receiver, missed }
+    }
+
+    /// The subscribers, if there are any, held so that what is told first is told first to all.
+    pub(crate) fn hold(&self) -> Option<Guard<'_, Vec<Subscriber>>> {
+        match self.count.load(Ordering::SeqCst) {
+            0 => None,
+            _ => Some(self.subscribers.lock()),
+        }
+    }
+
+    /// Tells them of events; those that are gone are forgotten.
+    pub(crate) fn tell(&self, mut subscribers: Guard<'_, Vec<Subscriber>>, headers: &[Header]) {
+        for header in headers {
+            let facts = header.facts();
+            for subscriber in &*subscribers {
+                if subscriber.region.matches(&facts) {
+                    subscriber.tell(header);
+                }
+            }
+        }
+        subscribers.retain(|subscriber| !subscriber.sender.is_disconnected());
+        self.count.store(subscribers.len(), Ordering::SeqCst);
+    }
+
+    /// Tells them that there will be no more.
+    pub(crate) fn end(&self) {
+        self.subscribers.lock().clear();
+        self.count.store(0, Ordering::SeqCst);
+    }
+}
+
+impl Subscriber {
+    fn tell(&self, header: &Header) {
+        let notification = Notification {
+            position: header.position,
+            id: header.id,
+            coordinate: header.coordinate.clone(),
+            kind: header.kind,
+            correlation_id: header.dag.correlation_id,
+            causes: header.dag.causes.clone(),
+        };
+        if let Err(TrySendError::Full(_)) = self.sender.try_send(notification) {
+            self.missed.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+}
