@@ -231,6 +231,7 @@ impl Appender {
         if let Some(current) = &self.current
             && self.synced != self.end
         {
+            let _span = tracing::trace_span!("sync", to = self.end.position.0).entered();
             current.file.sync().map_err(fatal)?;
         }
         self.synced = self.end;
@@ -268,6 +269,7 @@ impl Appender {
             segment_length: if self.end.segment.is_some() { self.end.offset.0 } else { 0 },
         };
         self.directory.publish(CLOSED_FILE, &mark.encode())?;
+        tracing::info!(position = mark.position.0, "closed cleanly");
         Ok(())
     }
 
@@ -359,6 +361,11 @@ impl Appender {
         self.synced = self.end;
         self.tail_is_free = true;
         self.last_number = number.0;
+        tracing::debug!(
+            segment = number.0,
+            base = self.end.position.0,
+            "began a segment, and sealed the one before it"
+        );
         Ok(())
     }
 

@@ -60,6 +60,7 @@ fn open_locked(
     directory: Directory,
     mut lock: LockFile,
 ) -> Result<(Log, Snapshot, Appender, OpenReport), LogError> {
+    let _span = tracing::info_span!("open", directory = directory.path()).entered();
     let mut survey = Survey::take(&directory)?;
     let is_new = survey.is_empty();
     if is_new {
@@ -81,6 +82,7 @@ fn open_locked(
         tracing::warn!(%error, "the recovered end is not published; the next group tries again");
     }
 
+    found.tell(&report);
     let snapshot = Snapshot { end: found.end, segments: survey.segments.into() };
     let start = AppenderStart {
         store: identity.store,
@@ -104,6 +106,7 @@ fn open_locked(
 /// [`LogError::NotAStore`], [`LogError::Damaged`], or the system refuses.
 pub fn open_reader(environment: &Environment) -> Result<(Log, Snapshot, OpenReport), LogError> {
     let directory = Directory::new(Arc::clone(&environment.storage));
+    let _span = tracing::info_span!("open_read_only", directory = directory.path()).entered();
     let mut lock = LockFile::shared(&directory)?;
     let (mut survey, slot) = look(&directory, &mut lock)?;
     let identity = checked_identity(&directory, &mut survey)?;
@@ -115,6 +118,7 @@ pub fn open_reader(environment: &Environment) -> Result<(Log, Snapshot, OpenRepo
         found
     };
     let mut report = found.report(&survey)?;
+    found.tell(&report);
     report.epoch = found.epoch.max(slot.map_or(0, |slot| slot.epoch));
     let snapshot = Snapshot { end: found.end, segments: survey.segments.into() };
     Ok((Log::new(directory, identity), snapshot, report))
@@ -207,6 +211,10 @@ fn adopt(segment: &Arc<Segment>, closed: Option<&CleanClose>, watch: &mut Watch)
     if was_closed || first.damage.is_some() {
         return Ok(first);
     }
+    tracing::debug!(
+        file = segment.path(),
+        "syncing and reading again what nothing shows to have been synced"
+    );
     file.sync()?;
     let from = first.confirmed.offset.0;
     file.drop_cached(from, file.length()?.saturating_sub(from))?;
@@ -309,6 +317,20 @@ fn beside_a_writer(
 }
 
 impl Found {
+    /// For whoever operates the store.
+    fn tell(&self, report: &OpenReport) {
+        let (position, segments) = (self.end.position.0, report.segments);
+        tracing::info!(position, segments, left = ?report.left, "opened");
+        if let Some(torn) = &report.torn_tail {
+            tracing::warn!(
+                file = torn.file,
+                offset = torn.offset.0,
+                bytes = torn.bytes,
+                "a torn tail is not served"
+            );
+        }
+    }
+
     fn report(&self, survey: &Survey) -> Result<OpenReport, IoError> {
         let (mut bytes, mut dead_bytes, mut torn_tail) = (0, 0, None);
         for (i, segment) in survey.segments.iter().enumerate() {

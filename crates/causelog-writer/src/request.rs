@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -87,9 +88,10 @@ impl Request {
         cell.answer = Some(answer);
         let waker = cell.waker.take();
         drop(cell);
-        match waker {
-            Some(waker) => waker.wake(),
-            None => self.told.notify_one(),
+        self.told.notify_one();
+        if let Some(waker) = waker {
+            // It is the application's code, and this is another caller's thread.
+            let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
         }
     }
 

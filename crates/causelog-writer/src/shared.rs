@@ -320,6 +320,7 @@ impl Shared {
         if !matches!(state.machine, Engine::Broken) {
             return;
         }
+        let _span = tracing::info_span!("restart").entered();
         let result = match state.restarts.take(self.environment.clock.monotonic_ms()) {
             true => catch_unwind(AssertUnwindSafe(|| self.recover(state.lock.as_ref())))
                 .unwrap_or(Err(Poison::Panicked)),

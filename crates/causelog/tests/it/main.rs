@@ -32,6 +32,7 @@ mod script;
 #[cfg(test)]
 mod space;
 #[cfg(test)]
+mod telling;
 mod threads;
 #[cfg(test)]
 mod verifying;
