@@ -10,6 +10,8 @@ use hashbrown::HashMap;
 
 /// A block is ended when its content is this long; no item makes it much longer.
 const BLOCK_BYTES: usize = 64 * 1024;
+/// Room for the item that fills a block.
+const BLOCK_RESERVE_BYTES: usize = 1024;
 
 /// The index file of one segment, until the segment is sealed.
 #[derive(Debug)]
@@ -35,7 +37,8 @@ struct Block {
 
 impl Block {
     fn new(kind: BlockKind) -> Self {
-        Self { kind, items: 0, content: Vec::new() }
+        // Grown once, not by doubling: events come one by one.
+        Self { kind, items: 0, content: Vec::with_capacity(BLOCK_BYTES + BLOCK_RESERVE_BYTES) }
     }
 
     /// Adds an item; ends the block when it is full.

@@ -8,6 +8,9 @@ use causelog_types::{
 use crate::msgpack::{Reader, Writer};
 use crate::{Flaw, Rule};
 
+/// What the header of an ordinary event takes at most, entity and scope excluded.
+const HEADER_BYTES_COMMON: usize = 256;
+
 /// Writes a header in its canonical form: keys strictly ascending, defaults left out.
 ///
 /// The header must hold what the data model allows; [`GroupBuffer::push`](crate::GroupBuffer::push) checks that.
@@ -28,6 +31,8 @@ pub fn encode_header(header: &Header, out: &mut Vec<u8>) {
         correlation.is_some(),
         header.salted,
     ];
+    // What most headers need, so that the room is looked for once.
+    out.reserve(HEADER_BYTES_COMMON + header.coordinate.entity().len() + header.coordinate.scope().len());
     let mut map = Writer(out);
     map.map(7 + optional.iter().filter(|present| **present).count());
     if header.batch_remaining != 0 {

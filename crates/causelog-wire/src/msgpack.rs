@@ -12,6 +12,7 @@ pub(crate) struct Writer<'a>(pub(crate) &'a mut Vec<u8>);
 
 impl Writer<'_> {
     /// A text of one letter.
+    #[inline]
     pub(crate) fn key(&mut self, letter: u8) {
         self.0.extend_from_slice(&[0xa1, letter]);
     }
@@ -54,8 +55,12 @@ impl Writer<'_> {
         self.0.extend_from_slice(text.as_bytes());
     }
 
-    pub(crate) fn binary(&mut self, bytes: &[u8]) {
-        self.length(bytes.len(), None, Some(0xc4), 0xc5);
+    /// An id or a hash. Its length is known when this is compiled, so that no call copies it.
+    #[inline]
+    pub(crate) fn binary<const N: usize>(&mut self, bytes: &[u8; N]) {
+        const { assert!(N <= 0xff, "a header's bin has a length of one byte") };
+        let [length, ..] = N.to_le_bytes();
+        self.0.extend_from_slice(&[0xc4, length]);
         self.0.extend_from_slice(bytes);
     }
 
@@ -83,7 +88,8 @@ impl Writer<'_> {
         }
     }
 
-    fn marked(&mut self, marker: u8, bytes: &[u8]) {
+    #[inline]
+    fn marked<const N: usize>(&mut self, marker: u8, bytes: &[u8; N]) {
         self.0.push(marker);
         self.0.extend_from_slice(bytes);
     }
