@@ -76,6 +76,26 @@ impl MemoryStorage {
         Self::with(self.disk.lock().after_power_cut())
     }
 
+    /// Another directory, as this one may be found after a power cut now: with some of what was not synced.
+    ///
+    /// Every choice is drawn: `draw(n)` gives a number below `n`. Which changes of the directory are there (2 for
+    /// each, in their order); of each file its length, of those it had since it was synced; and for each of its
+    /// sectors of 512 bytes how many of the writes to it. Always 0 gives what [`power_cut`](Self::power_cut)
+    /// gives, and always the greatest number loses nothing. Drawn from a seed it is one of the many things that a
+    /// disk may do; drawn in all ways it is all of them.
+    ///
+    /// # Panics
+    /// If `draw` gives a number that is not below its bound.
+    #[must_use]
+    pub fn power_cut_by(&self, mut draw: impl FnMut(usize) -> usize) -> Self {
+        let mut checked = |bound: usize| {
+            let drawn = draw(bound);
+            assert!(drawn < bound, "{drawn} was drawn, and not a number below {bound}");
+            drawn
+        };
+        Self::with(self.disk.lock().after_power_cut_by(&mut checked))
+    }
+
     /// Another directory, as this one would be found after its process was killed now: everything a process saw,
     /// and what was not synced is not durable there either. This one goes on.
     ///

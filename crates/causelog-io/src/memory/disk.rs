@@ -59,6 +59,22 @@ impl Disk {
         disk
     }
 
+    pub(super) fn after_power_cut_by(&self, draw: &mut dyn FnMut(usize) -> usize) -> Self {
+        let named = match self.own_name {
+            OwnName::Durable => true,
+            OwnName::Pending => draw(2) == 1,
+            OwnName::Lost => false,
+        };
+        if !named {
+            return Self { space: self.space, ..Self::new(Vec::new(), OwnName::Pending) };
+        }
+        let names = Names::synced(self.names.after_power_cut_by(draw));
+        let survives = |inode: &u64| names.lead_to(*inode);
+        let nodes = self.nodes.iter().filter(|(inode, _)| survives(inode));
+        let nodes = nodes.map(|(inode, node)| (*inode, node.after_power_cut_by(draw))).collect();
+        Self::of(names, nodes, self.inodes, OwnName::Durable, self.space)
+    }
+
     fn of(names: Names, nodes: BTreeMap<u64, Node>, inodes: u64, own_name: OwnName, space: u64) -> Self {
         Self { names, nodes, inodes, handles: 0, own_name, space, plan: Plan::default() }
     }

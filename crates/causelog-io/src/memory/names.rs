@@ -60,6 +60,17 @@ impl Names {
         }
     }
 
+    /// The names after the power was cut, with those of the changes that are drawn.
+    pub(super) fn after_power_cut_by(&self, draw: &mut dyn FnMut(usize) -> usize) -> BTreeMap<String, u64> {
+        let mut names = self.durable.clone();
+        for change in &self.pending {
+            if draw(2) == 1 {
+                change.apply(&mut names);
+            }
+        }
+        names
+    }
+
     /// A sync that failed: the system counts the changes as written, and they never reach the device.
     pub(super) fn lose(&mut self) {
         self.pending.clear();

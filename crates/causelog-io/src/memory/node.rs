@@ -58,6 +58,30 @@ impl Node {
         Self::synced(self.durable.clone())
     }
 
+    /// The file after the power was cut, with some of what was not synced: for each sector, and for the length,
+    /// the changes up to one that is drawn. That is what a page cache does: a sector is written as it stands when
+    /// its turn comes, and sectors take turns in any order.
+    pub(super) fn after_power_cut_by(&self, draw: &mut dyn FnMut(usize) -> usize) -> Self {
+        let mut lengths = vec![self.durable.len()];
+        let mut sectors: BTreeMap<usize, Vec<&Change>> = BTreeMap::new();
+        let mut reached = self.durable.len();
+        for change in &self.pending {
+            reached = change.length_after(reached);
+            lengths.push(reached);
+            change.sectors().for_each(|sector| sectors.entry(sector).or_default().push(change));
+        }
+        lengths.dedup();
+        let length = lengths[draw(lengths.len())];
+        let mut bytes = self.durable.clone();
+        bytes.resize(bytes.len().max(lengths.iter().copied().max().unwrap_or(0)), 0);
+        for (sector, changes) in sectors {
+            let kept = draw(changes.len() + 1);
+            changes[..kept].iter().for_each(|change| change.apply_to_sector(sector, &mut bytes));
+        }
+        bytes.resize(length, 0);
+        Self::synced(bytes)
+    }
+
     pub(super) fn len(&self) -> u64 {
         length(self.current.len())
     }
@@ -129,7 +153,34 @@ impl Node {
     }
 }
 
+/// What a disk writes as a whole or not at all.
+const SECTOR_BYTES: usize = 512;
+
 impl Change {
+    fn length_after(&self, before: usize) -> usize {
+        match self {
+            Self::Write { offset, bytes } => before.max(offset + bytes.len()),
+            Self::SetLen(bytes) => *bytes,
+        }
+    }
+
+    /// The sectors whose bytes it changes. A change of length changes none.
+    fn sectors(&self) -> Range<usize> {
+        match self {
+            Self::Write { offset, bytes } => {
+                offset / SECTOR_BYTES..(offset + bytes.len()).div_ceil(SECTOR_BYTES)
+            }
+            Self::SetLen(_) => 0..0,
+        }
+    }
+
+    fn apply_to_sector(&self, sector: usize, file: &mut [u8]) {
+        let Self::Write { offset, bytes } = self else { return };
+        let start = (sector * SECTOR_BYTES).max(*offset);
+        let end = ((sector + 1) * SECTOR_BYTES).min(offset + bytes.len());
+        file[start..end].copy_from_slice(&bytes[start - offset..end - offset]);
+    }
+
     fn apply(&self, file: &mut Vec<u8>) {
         match self {
             Self::Write { offset, bytes } => {

@@ -4,6 +4,7 @@ mod conformance;
 mod faults;
 mod helpers;
 mod losses;
+mod lots;
 mod real;
 mod support;
 mod system;
