@@ -1,6 +1,7 @@
 //! Power cuts that keep some of what was not synced.
 
 use std::collections::BTreeSet;
+use std::io;
 
 use causelog_io::{Access, MemoryStorage, SeededRandom, Storage, write_once_at};
 
@@ -30,16 +31,16 @@ fn all(storage: &MemoryStorage) -> BTreeSet<Vec<(String, Vec<u8>)>> {
     }
 }
 
-fn two_sectors() -> MemoryStorage {
+fn two_sectors() -> io::Result<MemoryStorage> {
     let storage = MemoryStorage::from_files(vec![("a".to_owned(), vec![b'.'; 1024])]);
-    let file = storage.open("a", Access::ReadWrite).unwrap();
-    write_once_at(&*file, b"12", 511).unwrap();
-    storage
+    let file = storage.open("a", Access::ReadWrite)?;
+    write_once_at(&*file, b"12", 511)?;
+    Ok(storage)
 }
 
 #[test]
 fn the_least_is_what_was_synced_and_the_most_is_everything() {
-    let storage = two_sectors();
+    let storage = two_sectors().unwrap();
     storage.open("b", Access::CreateNew).unwrap();
     storage.rename("a", "c").unwrap();
     assert_eq!(storage.power_cut_by(|_| 0).files(), storage.power_cut().files());
@@ -48,7 +49,7 @@ fn the_least_is_what_was_synced_and_the_most_is_everything() {
 
 #[test]
 fn a_write_is_torn_at_the_edge_of_a_sector() {
-    let found = all(&two_sectors());
+    let found = all(&two_sectors().unwrap());
     let texts: BTreeSet<&[u8]> = found.iter().map(|files| &files[0].1[511..513]).collect();
     assert_eq!(texts, BTreeSet::from([&b".."[..], b"1.", b".2", b"12"]));
 }
@@ -86,7 +87,7 @@ fn names_survive_one_by_one_and_a_rename_is_never_half() {
 
 #[test]
 fn what_is_synced_survives_whatever_is_drawn() {
-    let storage = two_sectors();
+    let storage = two_sectors().unwrap();
     storage.open("a", Access::ReadWrite).unwrap().sync_data().unwrap();
     storage.sync_dir().unwrap();
     let random = SeededRandom::new(7);
