@@ -10,12 +10,12 @@ use crate::Witness;
 /// or of a gate's receipt; only a receipt brings evidence of what allowed its events.
 ///
 /// ```
-/// use causelog::{Batch, Coordinate, EventKind, NewEvent, Region, Store};
+/// use causelog::{Batch, Clause, Coordinate, EventKind, NewEvent, Region, Store};
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let directory = tempfile::tempdir()?;
 /// # let store = Store::open(directory.path().join("events"))?;
 /// const SEAT_TAKEN: EventKind = EventKind::of::<0x1001>();
-/// let seat = Region::all().kind(SEAT_TAKEN)?.tag("seat:12A")?;
+/// let seat = Region::any_of([Clause::new().kind(SEAT_TAKEN)?.tag("seat:12A")?])?;
 ///
 /// // Read, decide, and append only if nothing of what was read has changed since.
 /// let mut events = store.read(&seat);

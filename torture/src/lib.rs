@@ -1,0 +1,12 @@
+//! Crashes for causelog: a simulated disk that loses what a disk can lose, and an oracle that knows what was
+//! promised.
+//!
+//! Everything follows from a seed: which commands are offered in which order, which call fails and how, when the
+//! power is cut and what the disk keeps. The code under test is the product's own, from the log to the reader.
+
+pub mod draw;
+pub mod exhaustive;
+pub mod offers;
+pub mod oracle;
+pub mod simulation;
+pub mod world;
