@@ -13,6 +13,12 @@ impl Figures {
         self.0.push(value);
     }
 
+    /// How many rounds there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+
     /// Adds a round's time, shared by so many operations, in microseconds each.
     pub fn push_each(&mut self, time: Duration, operations: u32) {
         self.push(time.as_secs_f64() * 1e6 / f64::from(operations.max(1)));
@@ -34,6 +40,13 @@ impl Figures {
     }
 }
 
+/// A count as a figure.
+#[must_use]
+pub fn float(count: u64) -> f64 {
+    let part = |bits: u64| f64::from(u32::try_from(bits & u64::from(u32::MAX)).unwrap_or(u32::MAX));
+    part(count >> 32) * 4_294_967_296.0 + part(count)
+}
+
 /// Median, then the quartiles, then the extremes.
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -44,7 +57,15 @@ impl fmt::Display for Figures {
 
 #[cfg(test)]
 mod tests {
-    use super::Figures;
+    use super::{Figures, float};
+
+    #[test]
+    fn counts_are_figures() {
+        assert_eq!(
+            [0, 7, 1 << 32, (1 << 40) + 5].map(float),
+            [0.0, 7.0, 4_294_967_296.0, 1_099_511_627_781.0]
+        );
+    }
 
     #[test]
     fn quantiles_are_values_of_rounds() {

@@ -1,29 +1,32 @@
 //! Where the benchmarks work, and the bytes that a store has written there.
 
 use std::fs;
-use std::io;
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use causelog::AppendReceipt;
-use rustix::fs::statfs;
+use causelog::{AppendReceipt, IoError};
 use tempfile::TempDir;
 
-/// The magic number of tmpfs: it ignores syncs.
-const TMPFS: i64 = 0x0102_1994;
+use crate::{BenchError, platform};
+
 /// What stands before a commit group's first frame.
-const GROUP_HEADER_BYTES: u64 = 112;
+pub(crate) const GROUP_HEADER_BYTES: usize = 112;
+
+/// Tells the directories apart that were left behind, by whatever ended the process.
+const PREFIX: &str = "causelog-bench-";
 
 /// Makes an empty directory inside another one, that of temporary files unless given. It goes when it is dropped.
 ///
 /// # Errors
 /// The system refuses, or a sync would mean nothing there.
-pub fn directory(parent: Option<&Path>) -> io::Result<TempDir> {
+pub fn directory(parent: Option<&Path>) -> Result<TempDir, BenchError> {
     let parent = parent.map_or_else(std::env::temp_dir, Path::to_owned);
-    if statfs(&parent)?.f_type == TMPFS {
-        let message = format!("{} is in memory, where a sync means nothing: choose a disk", parent.display());
-        return Err(io::Error::new(io::ErrorKind::Unsupported, message));
+    let shown = parent.display().to_string();
+    if platform::is_in_memory(&parent).map_err(IoError::on("look at", shown.clone()))? {
+        return Err(BenchError::InMemory { directory: shown });
     }
-    TempDir::new_in(parent)
+    let made = tempfile::Builder::new().prefix(PREFIX).tempdir_in(parent);
+    Ok(made.map_err(IoError::on("make a directory in", shown))?)
 }
 
 /// The bytes of the commit group that held these events, as they stand in the store's file.
@@ -31,16 +34,15 @@ pub fn directory(parent: Option<&Path>) -> io::Result<TempDir> {
 /// # Errors
 /// The file cannot be read, or there are no events.
 pub fn written_by(store: &Path, receipts: &[AppendReceipt]) -> io::Result<Vec<u8>> {
-    use std::os::unix::fs::FileExt;
-
     let (Some(first), Some(last)) = (receipts.first(), receipts.last()) else {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "no events"));
     };
-    let file = fs::File::open(store.join(format!("{:020}.seg", first.location.segment)))?;
-    let start = first.location.offset.0.saturating_sub(GROUP_HEADER_BYTES);
+    let mut file = fs::File::open(store.join(format!("{:020}.seg", first.location.segment)))?;
+    let start = first.location.offset.0.saturating_sub(u64::try_from(GROUP_HEADER_BYTES).unwrap_or(0));
     let end = last.location.offset.0.saturating_add(last.location.bytes.into());
     let mut bytes = vec![0; usize::try_from(end.saturating_sub(start)).unwrap_or(0)];
-    file.read_exact_at(&mut bytes, start)?;
+    file.seek(SeekFrom::Start(start))?;
+    file.read_exact(&mut bytes)?;
     Ok(bytes)
 }
 

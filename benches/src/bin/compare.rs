@@ -1,15 +1,17 @@
 //! Durable appends beside bare loops that write the same bytes to the same disk, in interleaved rounds.
 
+use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use causelog::Store;
+use causelog::{Durability, Store};
 use causelog_benches::bare::{BareFile, Room};
 use causelog_benches::events::Events;
 use causelog_benches::figures::Figures;
 use causelog_benches::place;
-use clap::Parser;
+use causelog_benches::rounds::{Measured, Rounds, Workload};
+use clap::{Parser, value_parser};
 
 /// Payloads of one caller's appends, and of the batches.
 const SINGLE_BYTES: usize = 256;
@@ -20,6 +22,10 @@ const SINGLES: u32 = 20;
 /// Rounds of one caller for each round of an import.
 const SINGLE_ROUNDS: u32 = 10;
 const BATCH: u32 = 1_000;
+/// How many callers append at a time.
+const CALLERS: [u16; 5] = [1, 4, 16, 64, 256];
+/// A turn of many callers: short, for the same reason, but many syncs long.
+const TURN: Duration = Duration::from_millis(100);
 
 /// Compares causelog with bare loops of the same bytes and as many syncs.
 #[derive(Parser)]
@@ -33,29 +39,41 @@ struct Arguments {
     /// Events of one import, in batches of 1,000.
     #[arg(long, default_value_t = 100_000)]
     events: u32,
-    /// Only the appends of one caller.
-    #[arg(long)]
-    no_import: bool,
-    /// Only the imports.
+    /// Leave out the appends of one caller, one after the other.
     #[arg(long)]
     no_single: bool,
+    /// Leave out the imports.
+    #[arg(long)]
+    no_import: bool,
+    /// Leave out the appends of many callers.
+    #[arg(long)]
+    no_callers: bool,
+    /// Only the appends of many callers, of this many each time; 1, 4, 16, 64 and 256 unless given.
+    #[arg(long, value_delimiter = ',', value_parser = value_parser!(u16).range(1..=1024), conflicts_with = "no_callers")]
+    callers: Vec<u16>,
 }
 
-fn main() -> anyhow::Result<()> {
+fn main() -> Result<(), Box<dyn Error>> {
     let arguments = Arguments::parse();
     let directory = place::directory(arguments.dir.as_deref())?;
     println!("{} rounds, interleaved, in {}", arguments.rounds, directory.path().display());
+    if !arguments.callers.is_empty() {
+        return many(directory.path(), arguments.rounds, &arguments.callers);
+    }
     if !arguments.no_single {
         single(directory.path(), arguments.rounds.saturating_mul(SINGLE_ROUNDS))?;
     }
     if !arguments.no_import {
         import(directory.path(), arguments.rounds, arguments.events.div_ceil(BATCH).max(1))?;
     }
+    if !arguments.no_callers {
+        many(directory.path(), arguments.rounds, &CALLERS)?;
+    }
     Ok(())
 }
 
 /// One caller: every event is durable before the next one is offered.
-fn single(directory: &Path, rounds: u32) -> anyhow::Result<()> {
+fn single(directory: &Path, rounds: u32) -> Result<(), Box<dyn Error>> {
     let path = directory.join("single");
     let store = Store::open(&path)?;
     let mut events = Events::new(SINGLE_BYTES, STREAMS)?;
@@ -90,7 +108,7 @@ fn single(directory: &Path, rounds: u32) -> anyhow::Result<()> {
 }
 
 /// A new store each round, filled in durable batches.
-fn import(directory: &Path, rounds: u32, batches: u32) -> anyhow::Result<()> {
+fn import(directory: &Path, rounds: u32, batches: u32) -> Result<(), Box<dyn Error>> {
     let operations = batches * BATCH;
     let (mut ours, mut append, mut theirs, mut bytes) =
         (Figures::default(), Figures::default(), Figures::default(), Figures::default());
@@ -126,7 +144,7 @@ struct Imported {
     groups: Vec<Vec<u8>>,
 }
 
-fn import_once(path: &Path, batches: u32) -> anyhow::Result<Imported> {
+fn import_once(path: &Path, batches: u32) -> Result<Imported, Box<dyn Error>> {
     let mut events = Events::new(IMPORT_BYTES, STREAMS)?;
     let count = usize::try_from(BATCH)?;
     let mut batch_receipts = Vec::new();
@@ -146,8 +164,40 @@ fn import_once(path: &Path, batches: u32) -> anyhow::Result<Imported> {
     Ok(Imported { all, appends, groups })
 }
 
+/// Many callers: each one's event is durable before it offers the next.
+fn many(directory: &Path, rounds: u32, callers: &[u16]) -> Result<(), Box<dyn Error>> {
+    for &callers in callers {
+        let workload =
+            Workload { callers, payload_bytes: SINGLE_BYTES, batch: 1, durability: Durability::Sync };
+        let mut measured = Rounds::prepare(directory, workload)?;
+        for _ in 0..rounds {
+            measured.round(TURN)?;
+        }
+        let turn = TURN.as_millis();
+        println!("\ncallers: {callers}, {rounds} rounds of {turn} ms, {SINGLE_BYTES}-byte payloads");
+        print_side("causelog", measured.store());
+        print_side("bare loop", measured.bare_loop());
+        if callers > 1 {
+            print_side("bare group commit", measured.bare());
+        }
+        let by_loop = measured.store().events_per_s.ratios(&measured.bare_loop().events_per_s);
+        println!("  causelog : bare loop, speed    {by_loop}");
+        if callers > 1 {
+            println!("  causelog : group commit, speed {}", measured.ratios());
+        }
+    }
+    Ok(())
+}
+
+fn print_side(name: &str, side: &Measured) {
+    let [p50, p99, p999] = [500, 990, 999].map(|part| side.latencies.quantile_us(part));
+    println!("  {:<31}{}", format!("{name}, events/s"), side.events_per_s);
+    println!("    p50, p99, p99.9, us          {p50:9.1} {p99:9.1} {p999:9.1}");
+    println!("    events per sync              {:9.2}", side.events_per_sync().unwrap_or(f64::NAN));
+}
+
 /// The bare loop: one write and one sync for each, into room that is there.
-fn write_all(bare: &mut BareFile, groups: &[Vec<u8>]) -> anyhow::Result<Duration> {
+fn write_all(bare: &mut BareFile, groups: &[Vec<u8>]) -> Result<Duration, Box<dyn Error>> {
     let bytes: usize = groups.iter().map(Vec::len).sum();
     bare.reserve(u64::try_from(bytes)?)?;
     let begun = Instant::now();

@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-use crate::commands::{append, demo, get, import, read, stat, trace, verify};
+use crate::commands::{append, bench, demo, get, import, read, stat, trace, verify};
 
 const AFTER: &str = "\
 An ID is a hyphenated UUID, taken as it is, or any other text, hashed to an id as `import --id` does it.
@@ -36,6 +36,8 @@ pub(crate) enum Command {
     Stat(stat::StatArgs),
     /// Check every group, frame, chain and root on disk.
     Verify(verify::VerifyArgs),
+    /// Measure what a disk and the store can do, beside bare loops on the same disk.
+    Bench(bench::BenchArgs),
 }
 
 /// How a result is printed.

@@ -1,6 +1,7 @@
 //! The commands, a file each, and how they open a store.
 
 pub(crate) mod append;
+pub(crate) mod bench;
 pub(crate) mod demo;
 pub(crate) mod get;
 pub(crate) mod import;
@@ -28,6 +29,7 @@ pub(crate) fn run(command: Command, out: &mut dyn Write) -> Result<Status, Failu
         Command::Trace(args) => trace::run(&args, out),
         Command::Stat(args) => stat::run(&args, out),
         Command::Verify(args) => verify::run(&args, out),
+        Command::Bench(args) => bench::run(&args, out),
     }?;
     out.flush().map_err(Failure::Output)?;
     Ok(status)

@@ -7,6 +7,7 @@ use causelog::{
     AppendError, AppendErrorKind, CloseError, EventId, GateError, IndexError, InvalidValue, IoError,
     LogError, OpenError, Poison, ReadError,
 };
+use causelog_benches::BenchError;
 
 /// How the question was answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +71,10 @@ pub(crate) enum Failure {
     Append(#[from] AppendError),
     #[error(transparent)]
     Close(#[from] CloseError),
+    #[error(transparent)]
+    Bench(#[from] BenchError),
+    #[error("interrupted before the end")]
+    Interrupted,
 }
 
 impl Failure {
@@ -79,13 +84,13 @@ impl Failure {
             Self::Output(_) | Self::Input { .. } | Self::Directory(_) | Self::System(_) => Status::Unanswered,
             Self::Misuse(_) | Self::BadLine { .. } | Self::Invalid(_) | Self::Gates(_) => Status::Misuse,
             Self::NoDirectory { .. } | Self::NoEvent { .. } | Self::Conflict { .. } => Status::No,
-            Self::Open(OpenError::Log(error)) | Self::Log(error) => of_log(error),
-            Self::Open(OpenError::Index(error)) => of_index(error),
-            Self::Open(_) => Status::Misuse,
+            Self::Open(error) => of_open(error),
+            Self::Log(error) => of_log(error),
             Self::Read(error) => of_read(error),
             Self::Append(error) => of_append(error.kind()),
             Self::Close(CloseError::Log(error)) => of_log(error),
-            Self::Close(_) => Status::Unanswered,
+            Self::Close(_) | Self::Interrupted => Status::Unanswered,
+            Self::Bench(error) => of_bench(error),
         }
     }
 
@@ -100,6 +105,14 @@ pub(crate) fn ended_quietly(printed: Result<(), Failure>) -> Result<(), Failure>
     match printed {
         Err(failure) if failure.is_broken_pipe() => Ok(()),
         other => other,
+    }
+}
+
+fn of_open(error: &OpenError) -> Status {
+    match error {
+        OpenError::Log(error) => of_log(error),
+        OpenError::Index(error) => of_index(error),
+        _ => Status::Misuse,
     }
 }
 
@@ -137,6 +150,15 @@ fn of_append(kind: &AppendErrorKind) -> Status {
         Kind::IndexFailed(error) => of_index(error),
         Kind::Poisoned(Poison::Log(error)) => of_log(error),
         Kind::Poisoned(Poison::Index(error)) => of_index(error),
+        _ => Status::Unanswered,
+    }
+}
+
+fn of_bench(error: &BenchError) -> Status {
+    match error {
+        BenchError::InMemory { .. } | BenchError::Invalid(_) => Status::Misuse,
+        BenchError::Open(error) => of_open(error),
+        BenchError::Append(error) => of_append(error.kind()),
         _ => Status::Unanswered,
     }
 }

@@ -1,4 +1,4 @@
-//! The `causelog` command: import, append, read, trace and verify stores from the command line.
+//! The `causelog` command: import, append, read, trace, verify and measure stores from the command line.
 //!
 //! Each command is a file in `commands`. It gets its parsed arguments and a writer, returns how the question was
 //! answered, and never ends the process itself. What goes wrong is one [`Failure`](failure::Failure), which

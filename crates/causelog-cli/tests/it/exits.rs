@@ -154,7 +154,7 @@ fn help_and_version_are_fine() {
     for args in [vec!["--help"], vec!["-V"], vec!["import", "--help"], vec!["help", "trace"]] {
         assert!(!run(&args).fine().is_empty());
     }
-    for command in ["demo", "import", "append", "read", "get", "trace", "stat", "verify"] {
+    for command in ["demo", "import", "append", "read", "get", "trace", "stat", "verify", "bench"] {
         assert!(run(&[command, "--help"]).fine().contains("--format"), "{command}");
     }
 }

@@ -1,6 +1,8 @@
 //! The `causelog` command as its users meet it: the built binary, on real directories.
 
 #[cfg(test)]
+mod bench;
+#[cfg(test)]
 mod demo;
 #[cfg(test)]
 mod exits;
