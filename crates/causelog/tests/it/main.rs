@@ -33,6 +33,7 @@ mod script;
 mod space;
 #[cfg(test)]
 mod telling;
+#[cfg(test)]
 mod threads;
 #[cfg(test)]
 mod verifying;
