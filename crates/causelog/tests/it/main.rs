@@ -26,6 +26,8 @@ mod limits;
 #[cfg(test)]
 mod model;
 #[cfg(test)]
+mod panics;
+#[cfg(test)]
 mod real;
 #[cfg(test)]
 mod script;
