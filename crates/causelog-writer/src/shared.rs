@@ -252,10 +252,13 @@ impl Shared {
                 catch_unwind(AssertUnwindSafe(|| machine.finish(done))).ok()
             }
             (Engine::Running(_), None) => None,
-            // It was given up while the job was out, and waits for the job to be over.
+            // It was given up while the job was out, and waits for the job to be over. A step that failed in the
+            // log ends the writer all the same, though nobody is left to be told of it.
             (_, done) => {
-                drop(done);
-                self.restart(&mut state);
+                match done.and_then(Done::into_fatal) {
+                    Some(error) => self.end(&mut state, Poison::Log(Arc::new(error))),
+                    None => self.restart(&mut state),
+                }
                 Some(Vec::new())
             }
         };
@@ -326,17 +329,21 @@ impl Shared {
                 .unwrap_or(Err(Poison::Panicked)),
             false => Err(Poison::Panicked),
         };
-        state.machine = match result {
+        match result {
             Ok(machine) => {
                 tracing::warn!("the writer was started again from its files");
-                Engine::Running(Box::new(machine))
+                state.machine = Engine::Running(Box::new(machine));
+                self.room.notify_all();
             }
-            Err(poison) => {
-                tracing::error!(%poison, "the writer takes no more appends until the store is opened again");
-                self.published.end();
-                Engine::Failed(poison)
-            }
-        };
+            Err(poison) => self.end(state, poison),
+        }
+    }
+
+    /// Takes no more appends.
+    fn end(&self, state: &mut State, poison: Poison) {
+        tracing::error!(%poison, "the writer takes no more appends until the store is opened again");
+        self.published.end();
+        state.machine = Engine::Failed(poison);
         self.room.notify_all();
     }
 

@@ -12,6 +12,8 @@ mod golden;
 #[cfg(test)]
 mod golden_script;
 #[cfg(test)]
+mod held;
+#[cfg(test)]
 mod helpers;
 #[cfg(test)]
 mod histories;

@@ -8,6 +8,7 @@ use causelog::{
 };
 use causelog_io::{Access, Fault};
 
+use crate::held::open_held;
 use crate::helpers::{Lab, all, bytes_of, door, event, id, long_event, names, options, refusal, stream};
 
 /// What stands in the store before the append that meets the panic.
@@ -215,6 +216,31 @@ fn a_restart_that_would_shrink_the_store_poisons() {
     assert_eq!((found.0, published.0), (1, 2));
     assert_eq!(store.end().position.0, 2);
     assert!(matches!(store.close(), Err(CloseError::Poisoned(Poison::Shrunk { .. }))));
+}
+
+/// A panic while a job is out must not hide that the job's sync failed.
+///
+/// Spec: COMMIT-4
+#[test]
+fn a_panic_does_not_pass_over_a_failed_sync() {
+    let (lab, disk) = (Lab::new(), MemoryStorage::new());
+    let (store, gate) = open_held(&lab, &disk, options());
+    store.append(event(&door(), "first").with_id(id(1))).unwrap();
+    gate.shut();
+    thread::scope(|scope| {
+        let caller = scope.spawn(|| store.append(event(&door(), "x").with_id(id(2))));
+        gate.wait_until_held();
+        // The retry is compared with what is stored, and the read of it panics.
+        disk.fail(0, Fault::Panic);
+        let error = store.append(event(&door(), "first").with_id(id(1))).unwrap_err();
+        check_unknown(&error, &[id(1)], "in hand");
+        disk.fail(0, Fault::SyncFailsAndDrops);
+        gate.open();
+        assert_eq!(caller.join().unwrap().unwrap_err().fate(), Fate::Unknown);
+    });
+    let poisoned = refusal(store.append(event(&door(), "x").with_id(id(3))));
+    assert!(matches!(poisoned, AppendErrorKind::Poisoned(Poison::Log(_))), "{poisoned}");
+    assert_eq!(all(&store).len(), 1);
 }
 
 /// Many callers, and a panic now and then: whoever is told "unknown" tries again, and in the end every event
