@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
 
 use causelog::{Environment, MemoryStorage, Options, Storage, Store};
 use causelog_io::{Access, Entry, File, FileId, LockKind};
@@ -16,6 +17,8 @@ pub(crate) struct Gate(Arc<(Mutex<State>, Condvar)>);
 struct State {
     shut: bool,
     held: usize,
+    /// The names of the threads that have synced.
+    threads: Vec<Option<String>>,
 }
 
 impl Gate {
@@ -34,8 +37,13 @@ impl Gate {
         drop(self.0.1.wait_while(state, |state| state.held == 0).unwrap());
     }
 
+    pub(crate) fn threads(&self) -> Vec<Option<String>> {
+        self.0.0.lock().unwrap().threads.clone()
+    }
+
     fn pass(&self) {
         let mut state = self.0.0.lock().unwrap();
+        state.threads.push(thread::current().name().map(str::to_owned));
         if state.shut {
             state.held += 1;
             self.0.1.notify_all();

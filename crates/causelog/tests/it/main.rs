@@ -2,6 +2,10 @@
 #![expect(clippy::disallowed_methods, reason = "the tests prepare directories and start a second process")]
 
 #[cfg(test)]
+mod clocks;
+#[cfg(test)]
+mod closing;
+#[cfg(test)]
 mod compare;
 #[cfg(test)]
 mod crashes;
@@ -28,7 +32,11 @@ mod limits;
 #[cfg(test)]
 mod model;
 #[cfg(test)]
+mod notices;
+#[cfg(test)]
 mod panics;
+#[cfg(test)]
+mod queue;
 #[cfg(test)]
 mod real;
 #[cfg(test)]
@@ -40,3 +48,5 @@ mod telling;
 mod threads;
 #[cfg(test)]
 mod verifying;
+#[cfg(test)]
+mod weaker;
