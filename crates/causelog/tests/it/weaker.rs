@@ -3,9 +3,12 @@
 use std::thread;
 use std::time::Duration;
 
-use causelog::{Batch, Durability, Environment, Fate, MemoryStorage, Options, Position, Store, WaitError};
+use causelog::{
+    Batch, Durability, Environment, Fate, MemoryStorage, Options, Outcome, Position, Store, WaitError,
+};
 use causelog_io::{Fault, SystemClock};
 
+use crate::held::open_held;
 use crate::helpers::{Lab, all, door, event, id, options};
 
 /// Longer than any test waits.
@@ -83,6 +86,40 @@ fn a_sync_is_asked_for_by_call_or_by_append() {
         assert_eq!(ticket.wait().unwrap()[0].durability, Durability::Sync);
         assert_eq!(all(&lab.open(&disk.power_cut())).len(), 4);
     }
+}
+
+/// A retry may ask for more than the first append did.
+///
+/// Spec: COMMIT-1, IDEM-2
+#[test]
+fn a_durable_retry_of_an_event_that_is_not_synced_is_answered_after_a_sync() {
+    let (lab, disk) = (Lab::new(), MemoryStorage::new());
+    let store = options().durability(Durability::Os).open_in(lab.environment(&disk)).unwrap();
+    let first = store.append(event(&door(), "x").with_id(id(1))).unwrap();
+    let retry = || Batch::from(event(&door(), "x").with_id(id(1))).durable();
+    let again = store.append_batch(retry()).unwrap()[0];
+    assert_eq!((again.hash, again.outcome, again.durability), (first.hash, Outcome::Found, Durability::Sync));
+    assert_eq!(all(&lab.open(&disk.power_cut())).len(), 1);
+}
+
+/// The same, while the first append is still in flight.
+///
+/// Spec: COMMIT-1, IDEM-2
+#[test]
+fn a_durable_retry_of_an_event_in_flight_is_answered_after_a_sync() {
+    let (lab, disk) = (Lab::new(), MemoryStorage::new());
+    let (store, gate) = open_held(&lab, &disk, options().durability(Durability::Os));
+    gate.shut();
+    thread::scope(|scope| {
+        // The first one begins a segment, whose header is synced.
+        let first = scope.spawn(|| store.append(event(&door(), "x").with_id(id(1))).unwrap());
+        gate.wait_until_held();
+        let retry = store.submit(Batch::from(event(&door(), "x").with_id(id(1))).durable()).unwrap();
+        gate.open();
+        assert_eq!(first.join().unwrap().durability, Durability::Os);
+        assert_eq!(retry.wait().unwrap()[0].durability, Durability::Sync);
+    });
+    assert_eq!(all(&lab.open(&disk.power_cut())).len(), 1);
 }
 
 /// Spec: COMMIT-4, COMMIT-16
