@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use causelog_index::Index;
 use causelog_io::{Condvar, Environment, Guard, Mutex, Wake, process_id};
-use causelog_segment::{Appender, AppenderSettings, HeldLock, Log, Published, Snapshot, reopen_writer};
-use causelog_types::Header;
+use causelog_segment::{
+    Appender, AppenderSettings, HeldLock, Log, LogError, Published, Snapshot, reopen_writer,
+};
+use causelog_types::{Header, Position};
 
 use crate::command::Command;
 use crate::durability::{RestartBudget, RestartPolicy};
@@ -357,9 +359,20 @@ impl Shared {
         if kept != Some(published.root) {
             return Err(Poison::Shrunk { found, published: published.position });
         }
+        // What the restart makes visible is told like everything else, and before what comes next.
+        let subscribers = self.fan_out.hold();
+        let headers = match &subscribers {
+            Some(_) => headers(&log, &snapshot, published.position).map_err(|error| failed(error.into()))?,
+            None => Vec::new(),
+        };
         let (index, published) = (Arc::clone(&self.index), Arc::clone(&self.published));
-        Machine::resume(&self.environment, log, snapshot, appender, index, self.settings, published)
-            .map_err(failed)
+        let machine =
+            Machine::resume(&self.environment, log, snapshot, appender, index, self.settings, published)
+                .map_err(failed)?;
+        if let Some(subscribers) = subscribers {
+            self.fan_out.tell(subscribers, &headers);
+        }
+        Ok(machine)
     }
 
     /// Has the writer's thread commit what has been submitted, unless a job is out: its end calls.
@@ -446,6 +459,15 @@ impl Shared {
         self.room.notify_all();
         self.settled.notify_all();
     }
+}
+
+/// The headers of the events from a position on.
+fn headers(log: &Log, snapshot: &Snapshot, from: Position) -> Result<Vec<Header>, LogError> {
+    let mut headers = Vec::new();
+    for group in log.groups(snapshot, from) {
+        headers.extend(group?.events.into_iter().map(|event| event.header));
+    }
+    Ok(headers)
 }
 
 fn deliver(answers: Requests) {

@@ -3,11 +3,13 @@
 use std::thread;
 use std::time::Duration;
 
-use crate::helpers::{CLOSED, Lab, all, door, event, id, read, stream};
 use causelog::{
     Causes, Clause, Event, MemoryStorage, NewEvent, Notice, Notification, Notifications, Position, Query,
-    ReceiveError, Region, Store,
+    ReceiveError, Region, RestartPolicy, Store,
 };
+use causelog_io::Fault;
+
+use crate::helpers::{CLOSED, Lab, all, door, event, id, options, read, stream};
 
 #[track_caller]
 fn told(notices: &Notifications) -> Vec<u64> {
@@ -199,6 +201,26 @@ fn notices_end_with_the_close() {
         assert_eq!(notices.try_receive(), Err(ReceiveError::Closed));
         assert_eq!(notices.receive_timeout(Duration::from_secs(600)), Err(ReceiveError::Closed));
         assert_eq!(waiting.join().unwrap(), 3);
+    }
+}
+
+/// Events that a restart found in the log have become visible like any others: there is no gap in what is told.
+///
+/// Spec: COMMIT-10, COMMIT-19
+#[test]
+fn what_a_restart_makes_visible_is_told_too() {
+    for nth in 0..3 {
+        let (lab, disk) = (Lab::new(), MemoryStorage::new());
+        let policy = RestartPolicy::Bounded { max_restarts: 9, within_ms: 9 };
+        let store = options().restart_policy(policy).open_in(lab.environment(&disk)).unwrap();
+        store.append(event(&door(), "first")).unwrap();
+        let notices = subscribe(&store, Region::all(), 9);
+        let nobody = subscribe(&store, Region::entity("nobody").unwrap(), 9);
+        disk.fail(nth, Fault::Panic);
+        store.append_batch(vec![event(&door(), "x"), event(&door(), "y")]).unwrap_err();
+        store.append(event(&door(), "last")).unwrap();
+        assert!(told(&notices).into_iter().eq(1..store.end().position.0), "a panic at operation {nth}");
+        assert_eq!(told(&nobody), [0; 0]);
     }
 }
 
