@@ -5,4 +5,5 @@ mod failing;
 mod helpers;
 mod judging;
 mod order;
+mod repeating;
 mod retrying;
