@@ -4,6 +4,7 @@ mod catching_up;
 mod failing;
 mod helpers;
 mod judging;
+mod modelling;
 mod order;
 mod repeating;
 mod retrying;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use causelog_index::{Index as _, MemoryIndex};
+use causelog_index::MemoryIndex;
 use causelog_io::{Environment, ManualClock, MemoryStorage, Storage as _};
 use causelog_segment::{AppenderSettings, open_writer};
 use causelog_types::{EventHash, ExpectedRevision, Header, Position, Revision};
