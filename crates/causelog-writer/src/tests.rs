@@ -8,3 +8,5 @@ mod modelling;
 mod order;
 mod repeating;
 mod retrying;
+#[cfg(causelog_shuttle)]
+mod schedules;
