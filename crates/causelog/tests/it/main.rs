@@ -38,13 +38,18 @@ mod panics;
 #[cfg(test)]
 mod queue;
 #[cfg(test)]
+mod racers;
+#[cfg(test)]
 mod real;
 #[cfg(test)]
 mod script;
 #[cfg(test)]
 mod space;
 #[cfg(test)]
+mod syncs;
+#[cfg(test)]
 mod telling;
+#[cfg(test)]
 mod threads;
 #[cfg(test)]
 mod verifying;
