@@ -36,6 +36,12 @@ const DOCS: Step = Step {
 };
 const FUZZ_REPLAY: Step =
     step("replay of the fuzz corpora", &["test", "--manifest-path", "fuzz/Cargo.toml", "--locked"]);
+/// Apart from everything else, since its flags would have all of it built anew.
+const SCHEDULES: Step = Step {
+    name: "schedules of threads",
+    arguments: &["test", "--release", "--package", "causelog-writer", "--lib", "--locked", "schedules"],
+    environment: &[("RUSTFLAGS", "--cfg causelog_shuttle"), ("CARGO_TARGET_DIR", "target/shuttle")],
+};
 const PACKAGES: Step = step("packages", &["deny", "check", "bans", "licenses", "sources"]);
 
 /// Runs all steps; false after the first that failed.
@@ -45,7 +51,7 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<bool> {
     let passed = run_step(root, &FORMAT)?
         && run_here("red flags", "cargo xtask check", || crate::check(root))?
         && run_packages(root)?
-        && run_all(root, &[COMPILE, LINTS, FUZZ_REPLAY, DOCS, DOC_TESTS, tests])?;
+        && run_all(root, &[COMPILE, LINTS, FUZZ_REPLAY, DOCS, DOC_TESTS, SCHEDULES, tests])?;
     let verdict = if passed { "all steps passed" } else { "stopped at the first failure" };
     println!("\n==> {verdict}, after {}", seconds(begun.elapsed()));
     Ok(passed)

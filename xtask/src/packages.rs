@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::Context as _;
-use cargo_metadata::Package;
+use cargo_metadata::{Metadata, Package};
 use spdx::{Expression, LicenseReq, ParseMode};
 use toml::{Table, Value};
 
@@ -21,7 +21,8 @@ pub(crate) fn check(root: &Path) -> anyhow::Result<bool> {
     let text = std::fs::read_to_string(root.join("deny.toml")).context("deny.toml")?;
     let policy = Policy::read(&text.parse().context("deny.toml")?);
     let metadata = project::metadata(root)?;
-    let packages: Vec<Facts<'_>> = metadata.packages.iter().map(Facts::of).collect();
+    let packages: Vec<Facts<'_>> =
+        metadata.packages.iter().map(|package| Facts::of(package, &metadata)).collect();
     let mut faults: Vec<String> = packages.iter().flat_map(|package| policy.judge(package)).collect();
     faults.extend(policy.stale(&packages));
     faults.iter().for_each(|fault| println!("deny.toml: {fault}"));
@@ -35,11 +36,19 @@ struct Facts<'a> {
     licence: Option<&'a str>,
     /// None for a package of this workspace.
     source: Option<&'a str>,
+    /// The packages that depend on it themselves, in tests too.
+    needed_by: BTreeSet<&'a str>,
 }
 
 impl<'a> Facts<'a> {
-    fn of(package: &'a Package) -> Self {
+    fn of(package: &'a Package, metadata: &'a Metadata) -> Self {
+        let nodes = metadata.resolve.iter().flat_map(|resolve| &resolve.nodes);
+        let needed_by = nodes
+            .filter(|node| node.dependencies.contains(&package.id))
+            .map(|node| metadata[&node.id].name.as_str())
+            .collect();
         Self {
+            needed_by,
             name: package.name.as_str(),
             licence: package.license.as_deref(),
             source: package.source.as_ref().map(|source| source.repr.as_str()),
@@ -52,7 +61,8 @@ struct Policy {
     licences: BTreeSet<String>,
     exceptions: Vec<(String, BTreeSet<String>)>,
     registries: BTreeSet<String>,
-    banned: BTreeSet<String>,
+    /// Each with the packages that may depend on it themselves all the same.
+    banned: Vec<(String, BTreeSet<String>)>,
 }
 
 impl Policy {
@@ -71,15 +81,21 @@ impl Policy {
                 .map(|entry| (name(entry), strings(entry.get("allow"))))
                 .collect(),
             registries: strings(at("sources", "allow-registry").as_ref()),
-            banned: entries(at("bans", "deny")).iter().map(name).collect(),
+            banned: entries(at("bans", "deny"))
+                .iter()
+                .map(|entry| (name(entry), strings(entry.get("wrappers"))))
+                .collect(),
         }
     }
 
     fn judge(&self, package: &Facts<'_>) -> Vec<String> {
         let name = package.name;
         let mut faults = Vec::new();
-        if self.banned.contains(name) {
-            faults.push(format!("`{name}` is banned; do without it, or say under [bans] why not"));
+        for (_, wrappers) in self.banned.iter().filter(|(banned, _)| banned == name) {
+            if package.needed_by.is_empty() || package.needed_by.iter().any(|user| !wrappers.contains(*user))
+            {
+                faults.push(format!("`{name}` is banned; do without it, or say under [bans] why not"));
+            }
         }
         match package.source.map(|source| source.split_once('+').unwrap_or(("", source))) {
             None => {}
@@ -141,6 +157,8 @@ fn strings(value: Option<&Value>) -> BTreeSet<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::{Facts, Policy};
 
     const POLICY: &str = r#"
@@ -148,7 +166,7 @@ mod tests {
         allow = ["MIT", "Apache-2.0 WITH LLVM-exception"]
         exceptions = [{ crate = "ids", allow = ["Unicode-3.0"] }]
         [bans]
-        deny = [{ crate = "tokio", reason = "sync" }, "smol"]
+        deny = [{ crate = "tokio", reason = "sync" }, "smol", { crate = "rt", wrappers = ["example"] }]
         [sources]
         allow-registry = ["https://github.com/rust-lang/crates.io-index"]
     "#;
@@ -157,7 +175,8 @@ mod tests {
     #[track_caller]
     fn check(name: &str, licence: &str, source: &str, expected: &[&str]) {
         let policy = Policy::read(&POLICY.parse().expect("a policy"));
-        let faults = policy.judge(&Facts { name, licence: Some(licence), source: Some(source) });
+        let needed_by = BTreeSet::from(["example"]);
+        let faults = policy.judge(&Facts { name, licence: Some(licence), source: Some(source), needed_by });
         let agree = faults.len() == expected.len() && faults.iter().zip(expected).all(|(a, b)| a.contains(b));
         assert!(agree, "found {faults:?}\nexpected {expected:?}");
     }
@@ -180,9 +199,22 @@ mod tests {
     }
 
     #[test]
+    fn a_ban_holds_but_for_the_packages_it_names() {
+        let policy = Policy::read(&POLICY.parse().expect("a policy"));
+        let judge = |users: &[&'static str]| {
+            let needed_by = users.iter().copied().collect();
+            policy.judge(&Facts { name: "rt", licence: Some("MIT"), source: None, needed_by })
+        };
+        assert_eq!(judge(&["example"]), [""; 0]);
+        assert_eq!(judge(&["example", "layer"]).len(), 1);
+        assert_eq!(judge(&[]).len(), 1);
+    }
+
+    #[test]
     fn what_no_package_needs_is_a_fault() {
         let policy = Policy::read(&POLICY.parse().expect("a policy"));
-        let package = |name, licence| Facts { name, licence: Some(licence), source: None };
+        let package =
+            |name, licence| Facts { name, licence: Some(licence), source: None, needed_by: BTreeSet::new() };
         let one = [package("a", "MIT"), package("ids", "MIT AND Unicode-3.0")];
         assert_eq!(policy.stale(&one).len(), 1, "{:?}", policy.stale(&one));
         assert_eq!(policy.stale(&[package("a", "Apache-2.0 WITH LLVM-exception")]).len(), 2);
@@ -191,7 +223,8 @@ mod tests {
     #[test]
     fn a_package_without_a_licence_is_a_fault() {
         let policy = Policy::read(&POLICY.parse().expect("a policy"));
-        let faults = policy.judge(&Facts { name: "a", licence: None, source: None });
+        let faults =
+            policy.judge(&Facts { name: "a", licence: None, source: None, needed_by: BTreeSet::new() });
         assert_eq!(faults, ["`a` states no licence"]);
     }
 }

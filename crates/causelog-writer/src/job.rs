@@ -1,6 +1,6 @@
 //! The part of a commit that touches the disk, to be done outside of any lock.
 
-use causelog_segment::{Appender, Placement, StepError};
+use causelog_segment::{Appender, LogError, Placement, StepError};
 use causelog_types::Hlc;
 use causelog_wire::GroupBuffer;
 
@@ -33,6 +33,16 @@ pub(crate) struct Failure {
     pub(crate) error: StepError,
     /// Whether the group may be in the file.
     pub(crate) may_be_written: bool,
+}
+
+impl Done {
+    /// What failed, if it ends the writer.
+    pub(crate) fn into_fatal(self) -> Option<LogError> {
+        match self.outcome {
+            Err(Failure { error: StepError::Fatal(error), .. }) => Some(error),
+            _ => None,
+        }
+    }
 }
 
 impl Job {

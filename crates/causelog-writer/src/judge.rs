@@ -129,6 +129,9 @@ impl Judge<'_> {
             stored.push(prepared.id);
             rests_on = rests_on.max(Some(position));
         }
+        if let Some(id) = twice(&stored) {
+            return Err(AppendErrorKind::DuplicateId { id }.into());
+        }
         let receipts = self.find_committed(&unstaged)?;
         match (receipts.len() + stored.len(), rests_on) {
             (0, _) => Ok(None),
@@ -383,6 +386,13 @@ fn check_batch(command: &Command) -> Result<(), AppendErrorKind> {
         }
     }
     Ok(())
+}
+
+/// An id that is there more than once.
+fn twice(ids: &[EventId]) -> Option<EventId> {
+    let mut sorted = ids.to_vec();
+    sorted.sort_unstable();
+    sorted.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0])
 }
 
 fn not_encoded(index: usize, error: EncodeError) -> AppendErrorKind {

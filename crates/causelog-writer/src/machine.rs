@@ -183,7 +183,13 @@ impl<T> Machine<T> {
         self.begin();
         let judged = self.judge(command);
         let offered = match judged {
-            Ok(Verdict::Found(receipts)) => Offered::Answered(Answered { who, answer: Ok(receipts) }),
+            Ok(Verdict::Found(receipts)) => {
+                let synced = |receipt: &AppendReceipt| receipt.durability == Durability::Sync;
+                match command.durable && !receipts.iter().all(synced) {
+                    true => self.wait_for_sync(who, command),
+                    false => Offered::Answered(Answered { who, answer: Ok(receipts) }),
+                }
+            }
             Ok(Verdict::Staged) => {
                 let staged = self.staged.staged.events.len();
                 self.staged.sync |= command.durable;
@@ -191,7 +197,13 @@ impl<T> Machine<T> {
                 self.staged.waiting.push(Waiting { who, answer });
                 Offered::Waits
             }
-            Ok(Verdict::FoundStaged(last)) => self.wait_for(last, who, Answer::Found(command.ids())),
+            Ok(Verdict::FoundStaged(last)) if command.durable && last < self.staged.staged.base => {
+                self.wait_for_sync(who, command)
+            }
+            Ok(Verdict::FoundStaged(last)) => {
+                self.staged.sync |= command.durable;
+                self.wait_for(last, who, Answer::Found(command.ids()))
+            }
             Err(Refusal { kind, rests_on }) => {
                 let error = AppendError::new(command.ids(), Fate::NotWritten, kind);
                 match rests_on.filter(|last| *last >= self.committed.end.position) {
@@ -230,6 +242,13 @@ impl<T> Machine<T> {
             _ => &mut self.staged,
         };
         group.waiting.push(Waiting { who, answer });
+        Offered::Waits
+    }
+
+    /// Keeps the answer to a retry until what it has found is synced, by the next job.
+    fn wait_for_sync(&mut self, who: T, command: &Command) -> Offered<T> {
+        self.staged.sync = true;
+        self.staged.waiting.push(Waiting { who, answer: Answer::FoundUnsynced(command.ids()) });
         Offered::Waits
     }
 
@@ -441,6 +460,8 @@ impl<T> Group<T> {
             let (ids, fate) = match answer {
                 Answer::Staged(range) => (events[range].iter().map(|event| event.header.id).collect(), fate),
                 Answer::Found(ids) => (ids, fate),
+                // Its events had been given to the log before.
+                Answer::FoundUnsynced(ids) => (ids, Fate::Unknown),
                 // Its own events were never staged.
                 Answer::Refused(error) => (error.ids().to_vec(), Fate::NotWritten),
                 Answer::Synced => (Vec::new(), fate),

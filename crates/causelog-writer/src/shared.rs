@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use causelog_index::Index;
 use causelog_io::{Condvar, Environment, Guard, Mutex, Wake, process_id};
-use causelog_segment::{Appender, AppenderSettings, HeldLock, Log, Published, Snapshot, reopen_writer};
-use causelog_types::Header;
+use causelog_segment::{
+    Appender, AppenderSettings, HeldLock, Log, LogError, Published, Snapshot, reopen_writer,
+};
+use causelog_types::{Header, Position};
 
 use crate::command::Command;
 use crate::durability::{RestartBudget, RestartPolicy};
@@ -252,10 +254,13 @@ impl Shared {
                 catch_unwind(AssertUnwindSafe(|| machine.finish(done))).ok()
             }
             (Engine::Running(_), None) => None,
-            // It was given up while the job was out, and waits for the job to be over.
+            // It was given up while the job was out, and waits for the job to be over. A step that failed in the
+            // log ends the writer all the same, though nobody is left to be told of it.
             (_, done) => {
-                drop(done);
-                self.restart(&mut state);
+                match done.and_then(Done::into_fatal) {
+                    Some(error) => self.end(&mut state, Poison::Log(Arc::new(error))),
+                    None => self.restart(&mut state),
+                }
                 Some(Vec::new())
             }
         };
@@ -326,17 +331,21 @@ impl Shared {
                 .unwrap_or(Err(Poison::Panicked)),
             false => Err(Poison::Panicked),
         };
-        state.machine = match result {
+        match result {
             Ok(machine) => {
                 tracing::warn!("the writer was started again from its files");
-                Engine::Running(Box::new(machine))
+                state.machine = Engine::Running(Box::new(machine));
+                self.room.notify_all();
             }
-            Err(poison) => {
-                tracing::error!(%poison, "the writer takes no more appends until the store is opened again");
-                self.published.end();
-                Engine::Failed(poison)
-            }
-        };
+            Err(poison) => self.end(state, poison),
+        }
+    }
+
+    /// Takes no more appends.
+    fn end(&self, state: &mut State, poison: Poison) {
+        tracing::error!(%poison, "the writer takes no more appends until the store is opened again");
+        self.published.end();
+        state.machine = Engine::Failed(poison);
         self.room.notify_all();
     }
 
@@ -350,9 +359,20 @@ impl Shared {
         if kept != Some(published.root) {
             return Err(Poison::Shrunk { found, published: published.position });
         }
+        // What the restart makes visible is told like everything else, and before what comes next.
+        let subscribers = self.fan_out.hold();
+        let headers = match &subscribers {
+            Some(_) => headers(&log, &snapshot, published.position).map_err(|error| failed(error.into()))?,
+            None => Vec::new(),
+        };
         let (index, published) = (Arc::clone(&self.index), Arc::clone(&self.published));
-        Machine::resume(&self.environment, log, snapshot, appender, index, self.settings, published)
-            .map_err(failed)
+        let machine =
+            Machine::resume(&self.environment, log, snapshot, appender, index, self.settings, published)
+                .map_err(failed)?;
+        if let Some(subscribers) = subscribers {
+            self.fan_out.tell(subscribers, &headers);
+        }
+        Ok(machine)
     }
 
     /// Has the writer's thread commit what has been submitted, unless a job is out: its end calls.
@@ -439,6 +459,15 @@ impl Shared {
         self.room.notify_all();
         self.settled.notify_all();
     }
+}
+
+/// The headers of the events from a position on.
+fn headers(log: &Log, snapshot: &Snapshot, from: Position) -> Result<Vec<Header>, LogError> {
+    let mut headers = Vec::new();
+    for group in log.groups(snapshot, from) {
+        headers.extend(group?.events.into_iter().map(|event| event.header));
+    }
+    Ok(headers)
 }
 
 fn deliver(answers: Requests) {

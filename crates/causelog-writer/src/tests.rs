@@ -4,5 +4,9 @@ mod catching_up;
 mod failing;
 mod helpers;
 mod judging;
+mod modelling;
 mod order;
+mod repeating;
 mod retrying;
+#[cfg(causelog_shuttle)]
+mod schedules;

@@ -19,6 +19,8 @@ pub(crate) enum Answer {
     Staged(Range<usize>),
     /// The receipts of these events, which are committed then.
     Found(Vec<EventId>),
+    /// The receipts of these events, which were written before and are synced then.
+    FoundUnsynced(Vec<EventId>),
     /// A refusal that rests on an event of the group.
     Refused(AppendError),
     /// That everything is synced.

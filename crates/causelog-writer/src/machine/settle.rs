@@ -83,7 +83,7 @@ impl<T> Machine<T> {
                 let durability = |position| self.durability_of(position);
                 Ok(both.map(|(event, at)| event.receipt(*at, durability(event.header.position))).collect())
             }
-            Answer::Found(ids) => self
+            Answer::Found(ids) | Answer::FoundUnsynced(ids) => self
                 .found(&ids)
                 // They are committed: only telling of them has failed.
                 .map_err(|kind| AppendError::new(ids, Fate::Written, kind)),

@@ -2,6 +2,10 @@
 #![expect(clippy::disallowed_methods, reason = "the tests prepare directories and start a second process")]
 
 #[cfg(test)]
+mod clocks;
+#[cfg(test)]
+mod closing;
+#[cfg(test)]
 mod compare;
 #[cfg(test)]
 mod crashes;
@@ -11,6 +15,8 @@ mod gates;
 mod golden;
 #[cfg(test)]
 mod golden_script;
+#[cfg(test)]
+mod held;
 #[cfg(test)]
 mod helpers;
 #[cfg(test)]
@@ -26,14 +32,26 @@ mod limits;
 #[cfg(test)]
 mod model;
 #[cfg(test)]
+mod notices;
+#[cfg(test)]
+mod panics;
+#[cfg(test)]
+mod queue;
+#[cfg(test)]
+mod racers;
+#[cfg(test)]
 mod real;
 #[cfg(test)]
 mod script;
 #[cfg(test)]
 mod space;
 #[cfg(test)]
+mod syncs;
+#[cfg(test)]
 mod telling;
 #[cfg(test)]
 mod threads;
 #[cfg(test)]
 mod verifying;
+#[cfg(test)]
+mod weaker;

@@ -1,0 +1,4 @@
+//! Tickets in two async runtimes at once.
+
+#[cfg(test)]
+mod runtimes;
