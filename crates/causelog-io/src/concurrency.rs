@@ -128,6 +128,11 @@ impl fmt::Debug for Thread {
     }
 }
 
+/// Lets other threads run that are ready to.
+pub fn yield_now() {
+    imp::yield_now();
+}
+
 /// Which process this is. A child made by `fork` has another one, and must not use what its parent has opened.
 #[must_use]
 pub fn process_id() -> u32 {

@@ -52,7 +52,7 @@ mod real;
 mod storage;
 mod system;
 
-pub use concurrency::{Condvar, Guard, Mutex, Thread, Wake, process_id};
+pub use concurrency::{Condvar, Guard, Mutex, Thread, Wake, process_id, yield_now};
 pub use environment::{Clock, Environment, Random};
 pub use error::IoError;
 pub use helpers::{read_exact_at, read_up_to_at, write_once_at};

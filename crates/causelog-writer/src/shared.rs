@@ -1,14 +1,15 @@
-//! What the threads of a writer share: the machine under one lock, who leads, and how it all ends.
+//! What the threads of a writer share: the machine under one lock, and who leads.
+
+mod background;
+mod restart;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use causelog_index::Index;
-use causelog_io::{Condvar, Environment, Guard, Mutex, Wake, process_id};
-use causelog_segment::{
-    Appender, AppenderSettings, HeldLock, Log, LogError, Published, Snapshot, reopen_writer,
-};
-use causelog_types::{Header, Position};
+use causelog_io::{Condvar, Environment, Guard, Mutex, Wake, process_id, yield_now};
+use causelog_segment::{Appender, AppenderSettings, HeldLock, Log, Published, Snapshot};
+use causelog_types::Header;
 
 use crate::command::Command;
 use crate::durability::{RestartBudget, RestartPolicy};
@@ -68,6 +69,8 @@ pub(crate) struct State {
     /// Whether the writer's thread waits for a sync to become due.
     background_times: bool,
     waiting_for_room: usize,
+    /// Whether the last group was several callers'.
+    crowded: bool,
     pub(crate) phase: Phase,
     /// How the close went, until somebody asks.
     pub(crate) closed: Option<Result<(), CloseError>>,
@@ -99,12 +102,13 @@ pub(crate) enum Room {
     Refuse,
 }
 
-/// What the writer's thread does.
-enum Chore {
-    Lead,
-    Close,
-    WaitMs(u64),
-    Wait,
+/// What came of a job.
+enum Came {
+    /// There was none.
+    Nothing,
+    Done(Box<Done>),
+    /// It panicked.
+    Panic,
 }
 
 type Held<'a> = Guard<'a, State>;
@@ -124,6 +128,7 @@ impl Shared {
             background_waits: false,
             background_times: false,
             waiting_for_room: 0,
+            crowded: false,
             phase: Phase::Open,
             closed: None,
             lock: Some(lock),
@@ -228,42 +233,72 @@ impl Shared {
     /// Runs one job, if none is out and there is something to do.
     pub(crate) fn lead_if_free(&self) {
         let mut state = self.state.lock();
-        let free = !state.leading;
-        let Engine::Running(machine) = &mut state.machine else { return };
-        let Some(job) = machine.next_job() else {
-            // A machine that has failed gives out no job; whoever waits for one is told here.
-            let answers = if free { machine.take_failed() } else { Vec::new() };
-            drop(state);
-            return deliver(answers);
-        };
+        if state.leading {
+            return;
+        }
         state.leading = true;
+        let mut state = self.gather(state);
+        let job = match &mut state.machine {
+            Engine::Running(machine) => machine.next_job(),
+            _ => None,
+        };
+        let Some(job) = job else { return self.settle(state, Came::Nothing) };
         if state.waiting_for_room > 0 {
             self.room.notify_all();
         }
         drop(state);
-        let done = catch_unwind(AssertUnwindSafe(|| job.run()));
-        self.settle(done.ok());
+        let came = catch_unwind(AssertUnwindSafe(|| job.run()))
+            .map_or(Came::Panic, |done| Came::Done(Box::new(done)));
+        self.settle(self.state.lock(), came);
     }
 
-    /// Takes in what came of the job that was out: `None` after a panic in it.
-    fn settle(&self, done: Option<Done>) {
-        let mut state = self.state.lock();
-        state.leading = false;
-        let answers = match (&mut state.machine, done) {
-            (Engine::Running(machine), Some(done)) => {
-                catch_unwind(AssertUnwindSafe(|| machine.finish(done))).ok()
+    /// Where there are many callers, gives up the processor as long as that brings more of them into the group.
+    /// Those whom the last group has just released are on their way with their next events; without this they would
+    /// miss the group, and groups would hold half of the callers.
+    fn gather<'a>(&'a self, mut state: Held<'a>) -> Held<'a> {
+        let count = |state: &State| match &state.machine {
+            Engine::Running(machine) => machine.waiting().count(),
+            _ => 0,
+        };
+        let mut waiting = count(&state);
+        while state.crowded || waiting > 1 {
+            drop(state);
+            yield_now();
+            state = self.state.lock();
+            let before = std::mem::replace(&mut waiting, count(&state));
+            if waiting <= before {
+                break;
             }
-            (Engine::Running(_), None) => None,
+        }
+        state
+    }
+
+    /// Takes in what came of a job.
+    fn settle(&self, mut state: Held<'_>, came: Came) {
+        state.leading = false;
+        let is_done = matches!(came, Came::Done(_));
+        let answers = match (&mut state.machine, came) {
+            (Engine::Running(machine), Came::Done(done)) => {
+                catch_unwind(AssertUnwindSafe(|| machine.finish(*done))).ok()
+            }
+            (Engine::Running(_), Came::Panic) => None,
+            // A machine that has failed gives out no job; whoever waits for one is told here.
+            (Engine::Running(machine), Came::Nothing) => Some(machine.take_failed()),
             // It was given up while the job was out, and waits for the job to be over. A step that failed in the
             // log ends the writer all the same, though nobody is left to be told of it.
-            (_, done) => {
-                match done.and_then(Done::into_fatal) {
+            (_, Came::Done(done)) => {
+                match done.into_fatal() {
                     Some(error) => self.end(&mut state, Poison::Log(Arc::new(error))),
                     None => self.restart(&mut state),
                 }
                 Some(Vec::new())
             }
+            (_, Came::Panic | Came::Nothing) => {
+                self.restart(&mut state);
+                Some(Vec::new())
+            }
         };
+        state.crowded = answers.as_ref().is_some_and(|answers| answers.len() > 1);
         if answers.is_none() {
             self.give_up(&mut state);
         }
@@ -272,7 +307,7 @@ impl Shared {
         }
         let subscribers = self.fan_out.hold();
         let headers: Vec<Header> = match (&subscribers, &state.machine) {
-            (Some(_), Engine::Running(machine)) => machine.settled().cloned().collect(),
+            (Some(_), Engine::Running(machine)) if is_done => machine.settled().cloned().collect(),
             _ => Vec::new(),
         };
         let next = self.hand_over(&mut state);
@@ -310,71 +345,6 @@ impl Shared {
         self.work.notify_one();
     }
 
-    /// Gives the machine up after a panic, which tells all that wait that nobody knows, and starts it again if no
-    /// job is out.
-    fn give_up(&self, state: &mut State) {
-        tracing::error!("the writer panicked");
-        state.machine = Engine::Broken;
-        if !state.leading {
-            self.restart(state);
-        }
-    }
-
-    /// Recovers from the files, as an open does, if the policy allows. No job may be out.
-    fn restart(&self, state: &mut State) {
-        if !matches!(state.machine, Engine::Broken) {
-            return;
-        }
-        let _span = tracing::info_span!("restart").entered();
-        let result = match state.restarts.take(self.environment.clock.monotonic_ms()) {
-            true => catch_unwind(AssertUnwindSafe(|| self.recover(state.lock.as_ref())))
-                .unwrap_or(Err(Poison::Panicked)),
-            false => Err(Poison::Panicked),
-        };
-        match result {
-            Ok(machine) => {
-                tracing::warn!("the writer was started again from its files");
-                state.machine = Engine::Running(Box::new(machine));
-                self.room.notify_all();
-            }
-            Err(poison) => self.end(state, poison),
-        }
-    }
-
-    /// Takes no more appends.
-    fn end(&self, state: &mut State, poison: Poison) {
-        tracing::error!(%poison, "the writer takes no more appends until the store is opened again");
-        self.published.end();
-        state.machine = Engine::Failed(poison);
-        self.room.notify_all();
-    }
-
-    fn recover(&self, lock: Option<&HeldLock>) -> Result<Machine<Waiter>, Poison> {
-        let Some(lock) = lock else { return Err(Poison::Panicked) };
-        let failed = |error: CatchUpError| Poison::NotRestarted(Arc::new(error));
-        let (log, snapshot, appender, _) = reopen_writer(&self.environment, self.appender_settings, lock)
-            .map_err(|error| failed(error.into()))?;
-        let (found, published) = (snapshot.end.position, self.published.load().end);
-        let kept = log.root_at(&snapshot, published.position).map_err(|error| failed(error.into()))?;
-        if kept != Some(published.root) {
-            return Err(Poison::Shrunk { found, published: published.position });
-        }
-        // What the restart makes visible is told like everything else, and before what comes next.
-        let subscribers = self.fan_out.hold();
-        let headers = match &subscribers {
-            Some(_) => headers(&log, &snapshot, published.position).map_err(|error| failed(error.into()))?,
-            None => Vec::new(),
-        };
-        let (index, published) = (Arc::clone(&self.index), Arc::clone(&self.published));
-        let machine =
-            Machine::resume(&self.environment, log, snapshot, appender, index, self.settings, published)
-                .map_err(failed)?;
-        if let Some(subscribers) = subscribers {
-            self.fan_out.tell(subscribers, &headers);
-        }
-        Ok(machine)
-    }
-
     /// Has the writer's thread commit what has been submitted, unless a job is out: its end calls.
     pub(crate) fn call_background(&self) {
         let mut state = self.state.lock();
@@ -391,83 +361,6 @@ impl Shared {
         self.room.notify_all();
         self.call(&mut state);
     }
-
-    /// The writer's own thread: submitted appends, syncs that are due, the close.
-    pub(crate) fn run_background(&self) {
-        let mut state = self.state.lock();
-        loop {
-            state.called = false;
-            state = match self.chore(&mut state) {
-                Chore::Lead => {
-                    drop(state);
-                    self.lead_if_free();
-                    self.state.lock()
-                }
-                Chore::Close => return self.finish_close(state),
-                Chore::WaitMs(ms) => {
-                    state.background_times = true;
-                    let (mut state, _) = self.work.wait_while_ms(state, ms, |state| !state.called);
-                    state.background_times = false;
-                    state
-                }
-                Chore::Wait => {
-                    state.background_waits = state.leading;
-                    while !state.called {
-                        state = self.work.wait(state);
-                    }
-                    state.background_waits = false;
-                    state
-                }
-            };
-        }
-    }
-
-    /// What the writer's thread has to do next.
-    fn chore(&self, state: &mut State) -> Chore {
-        let (closing, leading) = (state.phase == Phase::Closing, state.leading);
-        let Engine::Running(machine) = &mut state.machine else {
-            return if closing && !leading { Chore::Close } else { Chore::Wait };
-        };
-        let now_ms = self.environment.clock.monotonic_ms();
-        let due_in_ms = machine.sync_due_ms().map(|due_ms| due_ms.saturating_sub(now_ms));
-        if closing || due_in_ms == Some(0) {
-            machine.request_sync();
-        }
-        match (leading, machine.has_work()) {
-            (false, true) => Chore::Lead,
-            (false, false) if closing => Chore::Close,
-            _ => due_in_ms.filter(|ms| *ms > 0 && !closing).map_or(Chore::Wait, Chore::WaitMs),
-        }
-    }
-
-    fn finish_close(&self, mut state: Held<'_>) {
-        let machine = std::mem::replace(&mut state.machine, Engine::Closed);
-        drop(state);
-        let result = match machine {
-            Engine::Running(machine) => catch_unwind(AssertUnwindSafe(|| machine.close()))
-                .unwrap_or(Err(CloseError::Poisoned(Poison::Panicked))),
-            Engine::Failed(poison) => Err(CloseError::Poisoned(poison)),
-            Engine::Broken | Engine::Closed => Err(CloseError::Poisoned(Poison::Panicked)),
-        };
-        self.published.end();
-        self.fan_out.end();
-        let mut state = self.state.lock();
-        state.lock = None;
-        state.phase = Phase::Closed;
-        state.closed = Some(result);
-        drop(state);
-        self.room.notify_all();
-        self.settled.notify_all();
-    }
-}
-
-/// The headers of the events from a position on.
-fn headers(log: &Log, snapshot: &Snapshot, from: Position) -> Result<Vec<Header>, LogError> {
-    let mut headers = Vec::new();
-    for group in log.groups(snapshot, from) {
-        headers.extend(group?.events.into_iter().map(|event| event.header));
-    }
-    Ok(headers)
 }
 
 fn deliver(answers: Requests) {

@@ -30,6 +30,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let report = store.verify()?;
     println!("{} events in {} groups, each with one sync", report.events, report.groups);
-    println!("{} doors were opened", store.read(&Region::all()).count());
+    println!("{} doors were opened", store.read(Region::all()).count());
     Ok(())
 }

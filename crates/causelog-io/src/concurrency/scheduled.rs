@@ -6,6 +6,7 @@ use std::time::Duration;
 
 pub(super) use shuttle::sync::{Condvar, Mutex, MutexGuard};
 use shuttle::thread;
+pub(super) use shuttle::thread::yield_now;
 
 use super::Wake;
 

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::thread;
+pub(super) use std::thread::yield_now;
 use std::time::Duration;
 
 pub(super) use parking_lot::{Condvar, Mutex, MutexGuard};

@@ -15,7 +15,7 @@ fn check_locked(lab: &Lab, disk: &MemoryStorage) {
 }
 
 /// Ends a store that has a group in its sync and tickets behind it.
-fn end_with_tickets(end: fn(Store)) {
+fn check_end_with_tickets(end: fn(Store)) {
     let (lab, disk) = (Lab::new(), MemoryStorage::new());
     let (store, gate) = open_held(&lab, &disk, options());
     gate.shut();
@@ -39,13 +39,13 @@ fn end_with_tickets(end: fn(Store)) {
 /// Spec: COMMIT-17, LOCK-1, CLOSE-1
 #[test]
 fn a_close_commits_what_was_submitted_and_gives_up_the_lock() {
-    end_with_tickets(|store| assert!(store.close().is_ok()));
+    check_end_with_tickets(|store| assert!(store.close().is_ok()));
 }
 
 /// Spec: COMMIT-17, LOCK-1, CLOSE-1
 #[test]
 fn a_drop_does_the_same() {
-    end_with_tickets(drop);
+    check_end_with_tickets(drop);
 }
 
 /// Spec: COMMIT-3, COMMIT-14, COMMIT-17
