@@ -11,6 +11,8 @@ use crate::{BenchError, platform};
 
 /// What stands before a commit group's first frame.
 pub(crate) const GROUP_HEADER_BYTES: usize = 112;
+/// What stands before a segment's first group.
+const SEGMENT_HEADER_BYTES: usize = 148;
 
 /// Tells the directories apart that were left behind, by whatever ended the process.
 const PREFIX: &str = "causelog-bench-";
@@ -46,6 +48,35 @@ pub fn written_by(store: &Path, receipts: &[AppendReceipt]) -> io::Result<Vec<u8
     Ok(bytes)
 }
 
+/// The bytes of all commit groups of a store, in order, as they stand in its files.
+///
+/// # Errors
+/// The files cannot be read.
+pub fn groups_in(store: &Path) -> io::Result<Vec<Vec<u8>>> {
+    let entries = fs::read_dir(store)?.collect::<io::Result<Vec<_>>>()?;
+    let mut segments: Vec<PathBuf> = entries.iter().map(fs::DirEntry::path).collect();
+    segments.retain(|path| path.extension().is_some_and(|extension| extension == "seg"));
+    segments.sort();
+    let mut groups = Vec::new();
+    for segment in segments {
+        let bytes = fs::read(segment)?;
+        let mut rest = bytes.get(SEGMENT_HEADER_BYTES..).unwrap_or_default();
+        while let Some(length) = group_bytes(rest) {
+            let Some((group, behind)) = rest.split_at_checked(length) else { break };
+            groups.push(group.to_vec());
+            rest = behind;
+        }
+    }
+    Ok(groups)
+}
+
+/// The length of the group that begins here, if one does.
+fn group_bytes(bytes: &[u8]) -> Option<usize> {
+    let length: [u8; 4] = bytes.get(8..12)?.try_into().ok()?;
+    let frames = usize::try_from(u32::from_le_bytes(length)).ok()?;
+    bytes.starts_with(b"CLGp").then_some(GROUP_HEADER_BYTES + frames)
+}
+
 /// Copies a store's files, as the death of its process would leave them.
 ///
 /// # Errors
@@ -63,7 +94,7 @@ pub fn copy_files(from: &Path, to: &Path) -> io::Result<PathBuf> {
 mod tests {
     use causelog::Store;
 
-    use super::{directory, written_by};
+    use super::{directory, groups_in, written_by};
     use crate::events::Events;
 
     #[test]
@@ -78,5 +109,7 @@ mod tests {
         let receipts = store.append_batch(events.batch(3).unwrap()).unwrap();
         let bytes = written_by(&path, &receipts).unwrap();
         assert!(bytes.starts_with(b"CLGp") && bytes.len() > 3 * 64);
+        let groups = groups_in(&path).unwrap();
+        assert_eq!((groups.len(), groups.last()), (2, Some(&bytes)));
     }
 }

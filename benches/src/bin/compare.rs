@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use causelog::{Durability, Store};
+use causelog::{Durability, Store, Ticket};
 use causelog_benches::bare::{BareFile, Room};
 use causelog_benches::events::Events;
 use causelog_benches::figures::Figures;
@@ -109,59 +109,75 @@ fn single(directory: &Path, rounds: u32) -> Result<(), Box<dyn Error>> {
 
 /// A new store each round, filled in durable batches.
 fn import(directory: &Path, rounds: u32, batches: u32) -> Result<(), Box<dyn Error>> {
+    for (name, way) in [("submitted, two at a time", Way::Submit), ("appended one by one", Way::Append)] {
+        import_by(directory, rounds, batches, name, way)?;
+    }
+    Ok(())
+}
+
+/// How batches are handed to the store.
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    /// The next one is made and judged while the last one is written, as `causelog import` does.
+    Submit,
+    /// Each one is durable before the next is made.
+    Append,
+}
+
+fn import_by(
+    directory: &Path,
+    rounds: u32,
+    batches: u32,
+    name: &str,
+    way: Way,
+) -> Result<(), Box<dyn Error>> {
     let operations = batches * BATCH;
-    let (mut ours, mut append, mut theirs, mut bytes) =
+    let (mut ours, mut theirs, mut bytes, mut syncs) =
         (Figures::default(), Figures::default(), Figures::default(), Figures::default());
     for round in 0..rounds {
         let path = directory.join(format!("import-{round}"));
-        let imported = import_once(&path, batches)?;
-        ours.push_each(imported.all, operations);
-        append.push_each(imported.appends, operations);
-        bytes.push(mean(&imported.groups) / f64::from(BATCH));
+        ours.push_each(import_once(&path, batches, way)?, operations);
+        let groups = place::groups_in(&path)?;
+        bytes.push(mean(&groups) * f64::from(u32::try_from(groups.len())?) / f64::from(operations));
+        syncs.push(f64::from(u32::try_from(groups.len())?));
         let bare_path = made(directory, &format!("import-bare-{round}"))?;
         let mut bare = BareFile::create(&bare_path, Room::Allocated)?;
-        theirs.push_each(write_all(&mut bare, &imported.groups)?, operations);
+        theirs.push_each(write_all(&mut bare, &groups)?, operations);
         fs::remove_dir_all(path)?;
         fs::remove_dir_all(bare_path)?;
     }
-    println!("\nimport of {operations} events in durable batches of {BATCH}, {IMPORT_BYTES}-byte payloads");
+    println!(
+        "\nimport of {operations} events in durable batches of {BATCH}, {IMPORT_BYTES}-byte payloads, {name}"
+    );
     println!("  bytes an event takes         {bytes}");
+    println!("  groups, a sync each          {syncs}");
     println!("  causelog, microseconds each  {ours}");
-    println!("    of which in append_batch   {append}");
     println!("  bare, microseconds each      {theirs}");
     println!("  causelog : bare, times       {}", ours.ratios(&theirs));
-    println!("  append_batch : bare, times   {}", append.ratios(&theirs));
     println!("  bare : causelog, speed       {}", theirs.ratios(&ours));
     Ok(())
 }
 
-/// What one import took and wrote.
-struct Imported {
-    /// From the open to the last receipt, payloads encoded.
-    all: Duration,
-    /// Inside `append_batch` alone.
-    appends: Duration,
-    groups: Vec<Vec<u8>>,
-}
-
-fn import_once(path: &Path, batches: u32) -> Result<Imported, Box<dyn Error>> {
+/// From the open to the last receipt.
+fn import_once(path: &Path, batches: u32, way: Way) -> Result<Duration, Box<dyn Error>> {
     let mut events = Events::new(IMPORT_BYTES, STREAMS)?;
     let count = usize::try_from(BATCH)?;
-    let mut batch_receipts = Vec::new();
-    let mut appends = Duration::ZERO;
     let begun = Instant::now();
     let store = Store::open(path)?;
+    let mut in_flight = None;
     for _ in 0..batches {
         let batch = events.batch(count)?;
-        let append = Instant::now();
-        batch_receipts.push(store.append_batch(batch)?);
-        appends += append.elapsed();
+        match way {
+            Way::Append => _ = store.append_batch(batch)?,
+            Way::Submit => {
+                if let Some(before) = in_flight.replace(store.submit(batch)?) {
+                    Ticket::wait(before)?;
+                }
+            }
+        }
     }
-    let all = begun.elapsed();
-    let groups = batch_receipts.iter().map(|receipts| place::written_by(path, receipts));
-    let groups = groups.collect::<Result<Vec<_>, _>>()?;
-    drop(store);
-    Ok(Imported { all, appends, groups })
+    in_flight.map_or(Ok(Vec::new()), Ticket::wait)?;
+    Ok(begun.elapsed())
 }
 
 /// Many callers: each one's event is durable before it offers the next.
