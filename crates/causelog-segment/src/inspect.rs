@@ -64,6 +64,7 @@ pub fn inspect(storage: Arc<dyn Storage>, visit: &mut dyn FnMut(Visit<'_>)) -> R
         in_use,
         visit,
         end: None,
+        torn: None,
         watch: Watch::new(vouched_for(survey.closed.as_ref(), slot)),
         result: Inspection {
             head: StoreHead { position: Position(0), root: first.unwrap_or(Root([0; 32])) },
@@ -101,6 +102,8 @@ struct Walk<'a> {
     visit: &'a mut dyn FnMut(Visit<'_>),
     /// Where the last segment's last whole group ends.
     end: Option<Boundary>,
+    /// Why no whole group stands where the torn tail begins.
+    torn: Option<Damage>,
     watch: Watch,
     result: Inspection,
 }
@@ -170,8 +173,8 @@ impl Walk<'_> {
         let at = scan.at();
         let closed = self.survey.closed.as_ref().filter(|_| extent == Extent::Tail && !self.in_use);
         let judgement = match extent {
-            Extent::Known => Judgement::Damaged(offset, kind),
-            Extent::Tail | Extent::Unknown => judge(scan, offset, kind, closed)?,
+            Extent::Known => Judgement::Damaged(offset, kind.clone()),
+            Extent::Tail | Extent::Unknown => judge(scan, offset, kind.clone(), closed)?,
         };
         match judgement {
             Judgement::Zeros => return Ok(false),
@@ -180,8 +183,9 @@ impl Walk<'_> {
                 match extent {
                     Extent::Unknown => self.result.dead_bytes += bytes,
                     Extent::Known | Extent::Tail => {
-                        let (file, offset) = (segment.path(), at.offset);
-                        self.result.torn_tail = Some(TornTail { file, offset, bytes });
+                        let file = segment.path();
+                        self.torn = Some(Damage { file: file.clone(), offset, kind });
+                        self.result.torn_tail = Some(TornTail { file, offset: at.offset, bytes });
                     }
                 }
                 return Ok(false);
@@ -197,10 +201,9 @@ impl Walk<'_> {
 
     /// Whether the end is what the mark of a clean close and the published end say.
     fn judge_end(&mut self, directory: &Directory) {
-        let Some(identity) = self.survey.identity else { return };
-        if !self.result.findings.is_empty() {
-            return;
-        }
+        let earlier = !self.result.findings.is_empty();
+        self.judge_torn_tail();
+        let Some(identity) = self.survey.identity.filter(|_| !earlier) else { return };
         let number = self.survey.segments.last().map(|segment| segment.number());
         let end = self.end.unwrap_or_else(|| Tail::empty(identity.store).end).log_end(number);
         self.result.head = end.head();
@@ -210,6 +213,15 @@ impl Walk<'_> {
         };
         let slot = check_slot(directory, self.survey, self.slot, &end, &self.watch).err();
         self.result.findings.extend(mark.into_iter().chain(slot));
+    }
+
+    /// What the published end covers had been synced, though nothing in the segment shows it any more.
+    fn judge_torn_tail(&mut self) {
+        let end = self.end.map_or(Position(0), |end| end.position);
+        if self.slot.is_some_and(|slot| slot.position > end) {
+            self.result.torn_tail = None;
+            self.result.findings.extend(self.torn.take());
+        }
     }
 
     fn find(&mut self, segment: &Segment, offset: ByteOffset, kind: DamageKind) {

@@ -91,7 +91,10 @@ fn a_loss_of_what_was_published_is_damage() {
     let cut = flipped(&disk.kill(), FIRST, last.location.offset.0 + 20);
     let found = report(&cut);
     let kinds: Vec<&str> = found.findings.iter().map(|finding| finding.kind.name()).collect();
-    assert_eq!(kinds, ["cut_off"]);
+    assert_eq!(kinds, ["corrupt", "cut_off"]);
+    let place = (&found.findings[0].file, found.findings[0].offset);
+    assert!(place.0.ends_with(FIRST) && place.1 <= last.location.offset, "{:?}", found.findings);
+    assert_eq!(found.torn_tail, None, "nobody may take it for bytes that nobody was told of");
     for error in [lab.try_open(&cut).unwrap_err(), lab.try_open_read_only(&cut).unwrap_err()] {
         let OpenError::Log(LogError::Damaged(damage)) = error else { panic!("{error}") };
         assert!(matches!(damage.kind, DamageKind::CutOff { .. }), "{damage}");
