@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use causelog_io::{Access, Entry, File, FileId, IoError, LockKind, Storage, read_up_to_at, write_once_at};
+use causelog_io::{
+    Access, Entry, EntryKind, File, FileId, IoError, LockKind, Storage, read_up_to_at, write_once_at,
+};
 
 use crate::names::temporary_name;
 
@@ -80,6 +82,11 @@ impl Directory {
 
     pub(crate) fn list(&self) -> Result<Vec<Entry>, IoError> {
         self.0.list().map_err(IoError::on("list", self.path()))
+    }
+
+    /// Whether something that is no regular file stands under a name: it is never opened.
+    pub(crate) fn is_irregular(&self, name: &str) -> Result<bool, IoError> {
+        Ok(self.list()?.iter().any(|entry| entry.name == name && entry.kind == EntryKind::Other))
     }
 
     /// Gives a file another name.

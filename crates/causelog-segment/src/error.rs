@@ -1,5 +1,7 @@
 //! What can be wrong with a log.
 
+use std::fmt;
+
 use causelog_io::IoError;
 use causelog_types::{ByteOffset, Position, SegmentNumber, StoreId};
 use causelog_wire::Rule;
@@ -65,14 +67,17 @@ pub enum DamageKind {
         /// How many bytes were needed from there on.
         need: u64,
     },
+    /// Something that is no regular file stands under the file's name.
+    #[error("it is not a regular file, and links and special files are never opened")]
+    NotAFile,
     /// The store has segments but no `store` file.
-    #[error("the store file is missing; restore it from a backup, or salvage the store")]
+    #[error("the store file is missing; restore it from a backup")]
     IdentityMissing,
     /// A segment that others refer to is not there.
-    #[error("segment {0} is missing; restore it from a backup, or salvage the store")]
+    #[error("segment {0} is missing; restore it from a backup")]
     SegmentMissing(SegmentNumber),
-    /// A segment of another store.
-    #[error("the segment belongs to another store ({0})")]
+    /// A segment, or the mark of a clean close, of another store.
+    #[error("the file belongs to another store ({0})")]
     SegmentForeign(StoreId),
     /// A segment under another's name: renamed or duplicated.
     #[error("the segment is number {0} by its own header; it was renamed or duplicated")]
@@ -113,13 +118,16 @@ pub enum DamageKind {
         published: Position,
     },
     /// The log differs from what a clean close recorded.
-    #[error("the store was closed cleanly at position {closed}, but its log ends at {found} or otherwise")]
+    #[error("the store was closed cleanly at position {closed}, but {}", EndsAt(*closed, *found))]
     ChangedAfterClose {
         /// The end at the clean close.
         closed: Position,
         /// The log's end.
         found: Position,
     },
+    /// Bytes stand where a clean close recorded the end.
+    #[error("bytes stand behind the end that the clean close recorded, position {0}")]
+    BehindClose(Position),
 }
 
 impl Damage {
@@ -138,6 +146,7 @@ impl DamageKind {
             Self::Rule(rule) if rule.is_unsupported() => "unsupported",
             Self::Rule(_) => "corrupt",
             Self::Incomplete { .. } => "incomplete",
+            Self::NotAFile => "not_a_file",
             Self::IdentityMissing => "identity_missing",
             Self::SegmentMissing(_) => "segment_missing",
             Self::SegmentForeign(_) => "segment_foreign",
@@ -148,7 +157,20 @@ impl DamageKind {
             Self::RootBroken(_) => "root_broken",
             Self::BatchBroken(_) => "batch_broken",
             Self::CutOff { .. } => "cut_off",
-            Self::ChangedAfterClose { .. } => "changed_after_close",
+            Self::ChangedAfterClose { .. } | Self::BehindClose(_) => "changed_after_close",
+        }
+    }
+}
+
+/// Where a log ends, beside where a clean close says.
+struct EndsAt(Position, Position);
+
+impl fmt::Display for EndsAt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(closed, found) = self;
+        match closed == found {
+            true => f.write_str("the log there is not the one that was closed"),
+            false => write!(f, "the log ends at position {found}"),
         }
     }
 }

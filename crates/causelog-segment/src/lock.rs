@@ -6,7 +6,7 @@ use causelog_wire::layout::{SLOT_BYTES, SLOT_OFFSETS};
 use causelog_wire::{Decoded, Slot};
 
 use crate::directory::{Directory, NamedFile};
-use crate::error::LogError;
+use crate::error::{Damage, DamageKind, LogError};
 use crate::names::LOCK_FILE;
 
 /// How long a writer waits for readers that are looking at the end of the log.
@@ -29,7 +29,7 @@ pub struct HeldLock(NamedFile);
 /// What a reader gets that asks for the lock.
 #[derive(Debug)]
 pub(crate) enum SharedLock {
-    /// There is no lock file: nobody writes.
+    /// There is no lock file, or none that a writer could take: nobody writes.
     Absent,
     /// Nobody writes while this is held.
     Granted(LockFile),
@@ -56,7 +56,7 @@ impl LockFile {
         let locked = || LogError::Locked { directory: directory.path() };
         let mut waited_ms = 0;
         loop {
-            let file = directory.open(LOCK_FILE, Access::OpenOrCreate)?;
+            let file = open_to_lock(directory)?;
             if file.try_lock(LockKind::Exclusive)? {
                 let lock = Self { file, directory: directory.clone(), turn: 0 };
                 lock.check_place()?;
@@ -86,7 +86,13 @@ impl LockFile {
 
     /// Takes the lock together with other readers, without waiting.
     pub(crate) fn shared(directory: &Directory) -> Result<SharedLock, IoError> {
-        let Some(file) = directory.open_if_there(LOCK_FILE)? else { return Ok(SharedLock::Absent) };
+        let file = match directory.open_if_there(LOCK_FILE) {
+            Ok(Some(file)) => file,
+            Ok(None) => return Ok(SharedLock::Absent),
+            // Whoever looks at the directory finds it, and names it.
+            Err(_) if directory.is_irregular(LOCK_FILE)? => return Ok(SharedLock::Absent),
+            Err(error) => return Err(error),
+        };
         let granted = file.try_lock(LockKind::Shared)?;
         let lock = Self { file, directory: directory.clone(), turn: 0 };
         Ok(if granted { SharedLock::Granted(lock) } else { SharedLock::WriterLives(lock) })
@@ -124,5 +130,16 @@ impl LockFile {
         self.file.write_once(&slot.encode(store, ByteOffset(offset)), offset)?;
         self.turn += 1;
         Ok(())
+    }
+}
+
+fn open_to_lock(directory: &Directory) -> Result<NamedFile, LogError> {
+    match directory.open(LOCK_FILE, Access::OpenOrCreate) {
+        Ok(file) => Ok(file),
+        Err(_) if directory.is_irregular(LOCK_FILE)? => {
+            let file = directory.path_of(LOCK_FILE);
+            Err(Damage { file, offset: ByteOffset(0), kind: DamageKind::NotAFile }.into())
+        }
+        Err(error) => Err(error.into()),
     }
 }

@@ -38,7 +38,10 @@ impl Survey {
             findings: Vec::new(),
         };
         let numbers = survey.sort_names(directory)?;
-        let small = |name, most| survey.read_small(directory, name, most);
+        let small = |name, most| match survey.is_named(&directory.path_of(name)) {
+            true => Ok(None),
+            false => survey.read_small(directory, name, most),
+        };
         let store = small(STORE_FILE, STORE_FILE_BYTES)?;
         let closed = small(CLOSED_FILE, CLOSED_FILE_BYTES)?;
         survey.identity = store
@@ -80,9 +83,17 @@ impl Survey {
                     self.last_number = self.last_number.max(number.0);
                 }
                 (FileName::Temporary, EntryKind::File) => self.temporary.push(entry.name),
+                (name @ (FileName::Store | FileName::Lock | FileName::Closed | FileName::Segment(_)), _) => {
+                    if let FileName::Segment(number) = name {
+                        self.last_number = self.last_number.max(number.0);
+                    }
+                    self.find(directory.path_of(&entry.name), DamageKind::NotAFile);
+                }
                 _ => self.unknown.push(entry.name),
             }
         }
+        // Named in the directory's order, which is none.
+        self.findings.sort_unstable_by(|a, b| a.file.cmp(&b.file));
         numbers.sort_unstable();
         self.unknown.sort_unstable();
         self.temporary.sort_unstable();
@@ -106,7 +117,7 @@ impl Survey {
     }
 
     fn check_identity(&mut self, directory: &Directory, has_segments: bool) {
-        let store_is_named = self.findings.iter().any(|found| found.file == directory.path_of(STORE_FILE));
+        let store_is_named = self.is_named(&directory.path_of(STORE_FILE));
         if self.identity.is_none() && !store_is_named && (has_segments || self.closed.is_some()) {
             self.find(directory.path_of(STORE_FILE), DamageKind::IdentityMissing);
         }
@@ -181,6 +192,11 @@ impl Survey {
             self.find(path, DamageKind::SegmentOutOfOrder);
         }
         Ok(())
+    }
+
+    /// Whether a file is among the findings.
+    fn is_named(&self, file: &str) -> bool {
+        self.findings.iter().any(|found| found.file == file)
     }
 
     fn find(&mut self, file: String, kind: DamageKind) {

@@ -113,8 +113,7 @@ pub(crate) fn judge(
     let Some(nonzero) = scan.window().first_nonzero(end.offset)? else { return Ok(Judgement::Zeros) };
     if let Some(closed) = closed {
         if closed.position == end.position {
-            let kind = DamageKind::ChangedAfterClose { closed: closed.position, found: end.position };
-            return Ok(Judgement::Damaged(nonzero, kind));
+            return Ok(Judgement::Damaged(nonzero, DamageKind::BehindClose(closed.position)));
         }
         if closed.position > end.position {
             return Ok(Judgement::Damaged(offset, kind));

@@ -126,17 +126,25 @@ fn while_the_mark_stands_nothing_at_the_end_is_a_torn_tail() {
     let store = Store::new();
     store.append_and_close(&["a", "b"]);
     let length = store.file(&segment(1)).unwrap().len();
-    let changed = |store: &Store, closed, found| {
+    let changed = |store: &Store, expected: DamageKind, says: &str| {
         let damage = store.damage();
-        let expected = DamageKind::ChangedAfterClose { closed: Position(closed), found: Position(found) };
         assert_eq!(damage.kind, expected);
         assert_eq!(store.inspect().findings[0], damage);
+        assert!(damage.to_string().contains(says), "{damage}");
     };
-    changed(&store.edited(&segment(1), |bytes| bytes.push(1)), 2, 2);
-    changed(&store.edited(&segment(1), |bytes| bytes.extend([[0; 5_000], [7; 5_000]].concat())), 2, 2);
-    changed(&store.without(&segment(1)), 2, 0);
+    let behind = "bytes stand behind the end that the clean close recorded, position 2";
+    changed(&store.edited(&segment(1), |bytes| bytes.push(1)), DamageKind::BehindClose(Position(2)), behind);
+    let more = store.edited(&segment(1), |bytes| bytes.extend([[0; 5_000], [7; 5_000]].concat()));
+    changed(&more, DamageKind::BehindClose(Position(2)), behind);
+    let ends_at = |found| DamageKind::ChangedAfterClose { closed: Position(2), found: Position(found) };
+    changed(&store.without(&segment(1)), ends_at(0), "at position 2, but the log ends at position 0");
     let (_, starts) = unclosed(&["a", "b"], &[]);
-    changed(&store.edited(&segment(1), |bytes| bytes.truncate(starts[1])), 2, 1);
+    let short = store.edited(&segment(1), |bytes| bytes.truncate(starts[1]));
+    changed(&short, ends_at(1), "at position 2, but the log ends at position 1");
+    let mut mark = CleanClose::decode(&store.file("closed").unwrap()).whole().unwrap();
+    mark.root.0[0] ^= 1;
+    let other = store.with_file("closed", Some(mark.encode().to_vec()));
+    changed(&other, ends_at(2), "at position 2, but the log there is not the one that was closed");
     let torn = store.edited(&segment(1), |bytes| bytes[length - 1] ^= 1);
     assert!(matches!(torn.damage().kind, DamageKind::Rule(_)));
 

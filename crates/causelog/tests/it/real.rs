@@ -5,8 +5,9 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 
-use causelog::{Event, LogError, OpenError, Store};
+use causelog::{DamageKind, Event, FindingKind, LogError, OpenError, Position, RealStorage, Store, verify};
 
 use crate::helpers::{all, door, event, fill_segment, options, stream};
 
@@ -160,6 +161,56 @@ fn a_read_only_directory_is_read() {
     assert!(store.verify().unwrap().is_sound());
     assert_eq!(names_in(&path), before);
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+/// Puts a directory, or a link to the file itself under another name, in a file's place.
+fn replace(path: &Path, with_link: bool) {
+    match with_link {
+        true => {
+            let elsewhere = path.with_file_name("elsewhere");
+            fs::rename(path, &elsewhere).unwrap();
+            std::os::unix::fs::symlink(elsewhere, path).unwrap();
+        }
+        false => {
+            fs::remove_file(path).unwrap();
+            fs::create_dir(path).unwrap();
+        }
+    }
+}
+
+/// What is no regular file is never opened: an open names it, and a verification walks over all the rest.
+///
+/// Spec: STORE-1, VERIFY-2, CLOSE-5
+#[test]
+fn a_file_replaced_by_a_directory_or_a_link_is_damage_and_named() {
+    for name in ["store", "closed", "lock", "00000000000000000001.seg", "00000000000000000002.seg"] {
+        for with_link in [true, false] {
+            let directory = tempfile::tempdir().unwrap();
+            let path = directory.path().join("events");
+            let store = options().open(&path).unwrap();
+            fill_segment(&store);
+            let events = u64::try_from(all(&store).len()).unwrap();
+            store.close().unwrap();
+            replace(&path.join(name), with_link);
+            let before = names_in(&path);
+
+            for error in [Store::open(&path).unwrap_err(), Store::open_read_only(&path).unwrap_err()] {
+                let OpenError::Log(LogError::Damaged(damage)) = error else { panic!("{name}: {error}") };
+                assert!(damage.file.ends_with(name), "{name}: {damage}");
+                assert_eq!(damage.kind, DamageKind::NotAFile, "{name}");
+            }
+            let report = verify(Arc::new(RealStorage::open(&path).unwrap())).unwrap();
+            let named = |found: &causelog::Finding| {
+                found.file.ends_with(name) && found.kind == FindingKind::Damage(DamageKind::NotAFile)
+            };
+            assert!(report.findings.iter().any(named), "{name}: {:?}", report.findings);
+            match name.ends_with(".seg") {
+                true => assert!((1..events).contains(&report.events), "{name}: {report:?}"),
+                false => assert_eq!((report.events, report.head.position), (events, Position(events))),
+            }
+            assert_eq!(names_in(&path), before, "{name}: something was made or removed");
+        }
+    }
 }
 
 /// A directory that was moved away, or whose lock file was replaced, gets no second writer's segments.
