@@ -2,7 +2,7 @@
 
 use causelog_index::IndexError;
 use causelog_segment::LogError;
-use causelog_types::{EventId, Position};
+use causelog_types::{ByteOffset, EventId, Position};
 
 /// A read that could not be answered.
 #[derive(Debug, thiserror::Error)]
@@ -16,9 +16,13 @@ pub enum ReadError {
     Index(#[from] IndexError),
     /// The index names an event that does not stand where it says.
     #[error(
-        "the index says that event {id} stands at position {position}, but it does not; remove the index files"
+        "{file}, offset {offset}: the index says that event {id} stands here, at position {position}, but it does not; remove the index files"
     )]
     Stale {
+        /// The file, with its path as far as known.
+        file: String,
+        /// Where, from its beginning.
+        offset: ByteOffset,
         /// The event.
         id: EventId,
         /// Where the index says it stands.
@@ -26,9 +30,13 @@ pub enum ReadError {
     },
     /// The payload is not the one that the event's header vouches for: it was changed behind the library's back.
     #[error(
-        "the payload of event {id} at position {position} is not the one that its header vouches for; verify the store"
+        "{file}, offset {offset}: the payload of event {id} at position {position} is not the one that its header vouches for"
     )]
     PayloadChanged {
+        /// The file, with its path as far as known.
+        file: String,
+        /// Where its frame begins, from the file's beginning.
+        offset: ByteOffset,
         /// The event.
         id: EventId,
         /// Where it stands.

@@ -152,12 +152,14 @@ impl Iterator for Events {
 /// Reads what an index names, and checks that it stands there and that its payload is the one it vouches for.
 pub(crate) fn read_entry(frames: &mut FrameReader, entry: &IndexEntry) -> Result<Event, ReadError> {
     let frame = frames.read(entry.location)?;
-    let (id, position) = (entry.id, entry.position);
+    let (id, position, offset) = (entry.id, entry.position, entry.location.offset);
     if frame.header.id != id || frame.header.position != position {
-        return Err(ReadError::Stale { id, position });
+        return Err(ReadError::Stale { file: frames.file_of(entry.location), offset, id, position });
     }
     match frame.payload_is_right() {
         true => Ok(frame.to_event()),
-        false => Err(ReadError::PayloadChanged { id, position }),
+        false => {
+            Err(ReadError::PayloadChanged { file: frames.file_of(entry.location), offset, id, position })
+        }
     }
 }

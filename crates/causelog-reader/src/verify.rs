@@ -26,7 +26,7 @@ pub struct VerifyReport {
     pub torn_tail: Option<TornTail>,
     /// Bytes behind the valid end of segments that have a successor: no finding.
     pub dead_bytes: u64,
-    /// Whether another writer has the store open: then only what it has published was looked at.
+    /// Whether a writer, this store's own included, has it open: then only what it has published was looked at.
     pub in_use: bool,
     /// All damage, in the order found.
     pub findings: Vec<Finding>,

@@ -208,6 +208,14 @@ impl FrameReader {
         }
     }
 
+    /// The file that a place lies in, with its path as far as known.
+    #[must_use]
+    pub fn file_of(&self, location: Location) -> String {
+        let segments = &self.snapshot.segments;
+        let found = segments.iter().find(|segment| segment.number() == location.segment);
+        found.map_or_else(|| segment_name(location.segment), |segment| segment.path())
+    }
+
     /// Reads the event at a place that an index gave.
     ///
     /// # Errors

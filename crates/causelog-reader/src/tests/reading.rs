@@ -70,6 +70,7 @@ fn an_index_that_names_another_place_is_an_error() {
     let error = reader.get(id(3)).unwrap_err();
     assert!(matches!(error, ReadError::Stale { position: Position(3), .. }), "{error}");
     assert!(error.to_string().contains("index files"), "{error}");
+    assert!(error.to_string().contains("00000000000000000001.seg, offset "), "{error}");
     let mut events = reader.read(Query::new(Region::all()));
     assert!(matches!(events.next(), Some(Err(ReadError::Stale { .. }))));
     assert!(events.next().is_none());
@@ -102,6 +103,7 @@ fn a_changed_payload_is_not_served() {
     let reader = forge.reader(|index| Arc::new(index));
     let error = reader.get(id(3)).unwrap_err();
     assert!(matches!(error, ReadError::PayloadChanged { position: Position(3), .. }), "{error}");
+    assert!(error.to_string().contains("00000000000000000001.seg, offset "), "{error}");
     let read: Vec<_> = reader.read(Query::new(Region::all())).collect();
     assert_eq!((read.len(), read.iter().filter(|event| event.is_ok()).count()), (4, 3));
     assert!(reader.descendants(id(3)).unwrap().next().unwrap().is_err());
