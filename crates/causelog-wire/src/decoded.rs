@@ -33,9 +33,9 @@ pub enum Rule {
     /// The file or record does not begin with its magic.
     #[error("the magic at its beginning is wrong")]
     Magic,
-    /// The checksum does not fit the bytes at this place.
-    #[error("its checksum does not fit")]
-    Checksum,
+    /// The checksum of what is named does not fit the bytes at this place.
+    #[error("the checksum of the {0} does not fit")]
+    Checksum(&'static str),
     /// A number is outside its range, or contradicts another.
     #[error("its {0} is out of range")]
     Range(&'static str),

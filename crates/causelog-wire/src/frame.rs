@@ -77,7 +77,7 @@ pub fn decode_frame(bytes: &[u8], salt: Salt, offset: ByteOffset) -> Decoded<Fra
         return Decoded::Incomplete { need };
     };
     if checksum(salt, offset, &[&word.to_le_bytes(), body]) != stored_checksum {
-        return Decoded::corrupt(Rule::Checksum, offset);
+        return Decoded::corrupt(Rule::Checksum("frame"), offset);
     }
     read_body(body, word & FRAME_ERASED_BIT != 0, offset).into()
 }

@@ -116,7 +116,7 @@ impl GroupHeader {
         };
         let (covered, _) = bytes.split_at(GROUP_HEADER_BYTES - 4);
         if fields.u32() != checksum(salt, offset, &[covered]) {
-            return Err(Rule::Checksum);
+            return Err(Rule::Checksum("group header"));
         }
         if flags != 0 {
             return Err(Rule::Unsupported("group flag"));

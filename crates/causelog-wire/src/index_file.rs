@@ -99,7 +99,7 @@ impl IndexFileHeader {
         };
         let (covered, _) = bytes.split_at(INDEX_HEADER_BYTES - 4);
         if fields.u32() != checksum(salt, ByteOffset(0), &[covered]) {
-            return Err(Rule::Checksum);
+            return Err(Rule::Checksum("index header"));
         }
         if version != FORMAT_VERSION {
             return Err(Rule::UnsupportedVersion(version));
@@ -166,7 +166,7 @@ pub fn decode_block(bytes: &[u8], salt: Salt, offset: ByteOffset) -> Decoded<(In
     };
     let covered = &bytes[..INDEX_BLOCK_HEADER_BYTES - 4];
     if fields.u32() != checksum(salt, offset, &[covered, content]) {
-        return Decoded::corrupt(Rule::Checksum, offset);
+        return Decoded::corrupt(Rule::Checksum("index block"), offset);
     }
     if flags != 0 {
         return Decoded::corrupt(Rule::Unsupported("index block flag"), offset);

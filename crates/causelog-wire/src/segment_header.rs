@@ -86,7 +86,7 @@ impl SegmentHeader {
             Predecessor { number: SegmentNumber(fields.u64()), length: fields.u64(), root: fields.root() };
         let (covered, _) = bytes.split_at(SEGMENT_HEADER_BYTES - 4);
         if fields.u32() != checksum(salt, ByteOffset(0), &[covered]) {
-            return Err(Rule::Checksum);
+            return Err(Rule::Checksum("segment header"));
         }
         if version != FORMAT_VERSION {
             return Err(Rule::UnsupportedVersion(version));

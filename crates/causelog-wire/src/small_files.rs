@@ -84,7 +84,14 @@ impl StoreIdentity {
         let (magic, version, flags) = (fields.array(), fields.u16(), fields.u16());
         let identity = Self { store: fields.store(), created_ms: fields.u64() };
         let fits = fields.u32() == checksum(Salt(0), ByteOffset(0), &[&bytes[..STORE_FILE_BYTES - 4]]);
-        check_file(magic == STORE_MAGIC, fits, version, flags, bytes.len() == STORE_FILE_BYTES)?;
+        check_file(
+            "store file",
+            magic == STORE_MAGIC,
+            fits,
+            version,
+            flags,
+            bytes.len() == STORE_FILE_BYTES,
+        )?;
         Ok(identity)
     }
 }
@@ -130,7 +137,14 @@ impl CleanClose {
         };
         let covered = &bytes[..CLOSED_FILE_BYTES - 4];
         let fits = fields.u32() == checksum(salt_of(closed.store), ByteOffset(0), &[covered]);
-        check_file(magic == CLOSED_MAGIC, fits, version, flags, bytes.len() == CLOSED_FILE_BYTES)?;
+        check_file(
+            "closed file",
+            magic == CLOSED_MAGIC,
+            fits,
+            version,
+            flags,
+            bytes.len() == CLOSED_FILE_BYTES,
+        )?;
         Ok(closed)
     }
 }
@@ -173,7 +187,7 @@ impl Slot {
         };
         match fields.u32() == checksum(salt_of(store), offset, &[&bytes[..SLOT_BYTES - 4]]) {
             true => Ok(slot),
-            false => Err(Rule::Checksum),
+            false => Err(Rule::Checksum("slot")),
         }
     }
 }
@@ -183,12 +197,19 @@ fn segment(number: u64) -> Option<SegmentNumber> {
 }
 
 /// The order in which a file is doubted: is it one, is it whole, is it of this version.
-fn check_file(magic: bool, fits: bool, version: u16, flags: u16, length: bool) -> Result<(), Rule> {
+fn check_file(
+    file: &'static str,
+    magic: bool,
+    fits: bool,
+    version: u16,
+    flags: u16,
+    length: bool,
+) -> Result<(), Rule> {
     if !magic {
         return Err(Rule::Magic);
     }
     if !fits {
-        return Err(Rule::Checksum);
+        return Err(Rule::Checksum(file));
     }
     if version != FORMAT_VERSION {
         return Err(Rule::UnsupportedVersion(version));

@@ -79,7 +79,7 @@ fn moved_and_foreign_bytes_are_found() {
         (SALT, ByteOffset(OFFSET.0 + (1 << 32))),
         (Salt(OFFSET.0), ByteOffset(SALT.0)),
     ] {
-        assert_eq!(rule_of(decode_frame(&bytes, salt, offset)), Rule::Checksum);
+        assert_eq!(rule_of(decode_frame(&bytes, salt, offset)), Rule::Checksum("frame"));
     }
 }
 

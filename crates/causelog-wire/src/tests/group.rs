@@ -55,8 +55,11 @@ fn group_headers_come_back() {
         assert_eq!(decode(&[&bytes[..], b"more"].concat()), Decoded::Whole(header));
         check_every_flip(&bytes, |bytes| decode(bytes).whole().is_some());
         check_every_cut(&bytes, |_| GROUP_HEADER_BYTES, decode);
-        assert_eq!(rule_of(GroupHeader::decode(&bytes, SALT, OFFSET.plus(1))), Rule::Checksum);
-        assert_eq!(rule_of(GroupHeader::decode(&bytes, Salt(0), OFFSET)), Rule::Checksum);
+        assert_eq!(
+            rule_of(GroupHeader::decode(&bytes, SALT, OFFSET.plus(1))),
+            Rule::Checksum("group header")
+        );
+        assert_eq!(rule_of(GroupHeader::decode(&bytes, Salt(0), OFFSET)), Rule::Checksum("group header"));
     }
     assert_eq!((events().next(), events().total_bytes()), (Position(13), 412));
     assert_eq!(rule_of(decode(&[0; GROUP_HEADER_BYTES])), Rule::Magic);
