@@ -53,5 +53,10 @@ pub use payload::Payload;
 pub use region::{Clause, EntityMatch, Facts, KindMatch, Region};
 pub use tags::Tags;
 
+/// The example of the README, run as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 #[cfg(test)]
 mod tests;

@@ -81,5 +81,10 @@ pub use index_rows::{CauseRow, EventRow, StreamRow, TagRow};
 pub use segment_header::{Predecessor, SegmentHeader};
 pub use small_files::{CleanClose, Slot, StoreIdentity};
 
+/// The example of the README, run as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 #[cfg(test)]
 mod tests;
