@@ -23,7 +23,8 @@ pub(crate) struct SourceFile {
     pub(crate) path: PathBuf,
     /// All of it, tests too.
     pub(crate) syntax: syn::File,
-    pub(crate) lines: usize,
+    /// As it was read: the syntax has no comments.
+    pub(crate) text: String,
     /// Reached only while tests, benchmarks or examples are built.
     pub(crate) test_only: bool,
 }
@@ -97,7 +98,7 @@ impl<'a> Sources<'a> {
             self.add_modules(path, module, &code.attrs, code.items);
         }
         self.files.retain(|file| file.path != path);
-        self.files.push(SourceFile { path: path.into(), syntax, lines: text.lines().count(), test_only });
+        self.files.push(SourceFile { path: path.into(), syntax, text, test_only });
     }
 
     /// Follows the `mod` items, those inside inline modules too.

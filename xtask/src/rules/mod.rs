@@ -15,6 +15,7 @@ mod r12_blocking_sends;
 mod r13_foreign_types;
 mod r14_exceptions;
 mod r15_empty_tests;
+mod r16_citations;
 mod tree;
 
 use crate::finding::Finding;
@@ -48,6 +49,7 @@ pub(crate) const RULES: &[Rule] = &[
     rule(r13_foreign_types::RULE, r13_foreign_types::check),
     rule(r14_exceptions::RULE, r14_exceptions::check),
     rule(r15_empty_tests::RULE, r15_empty_tests::check),
+    rule(r16_citations::RULE, r16_citations::check),
 ];
 
 /// Runs every rule.

@@ -1,6 +1,6 @@
 //! R14: every exception to a lint says why.
 //!
-//! Held in every package of the workspace, tests included. That exceptions are `expect`, so that a stale one is
+//! Held in every package of the workspace and of the one for fuzzing, tests included. That exceptions are `expect`, so that a stale one is
 //! an error, is clippy's `allow_attributes`.
 //!
 //! Not seen: attributes that a macro writes.

@@ -3,7 +3,8 @@
 //! A test asserts where its body, closures and macro bodies included, has a macro whose name begins with
 //! `assert`, `prop_assert`, `check`, `expect` or is `panic`; a call of a function or method whose name begins
 //! with the word `assert`, `check` or `expect` (but not `expect` itself); or `unwrap_err`, and trybuild's
-//! `compile_fail` and `pass`. `#[should_panic]` asserts too. Held in every package of the workspace.
+//! `compile_fail` and `pass`. `#[should_panic]` asserts too. Held in every package of the workspace and of the one
+//! for fuzzing.
 //!
 //! Not seen: doc tests, tests that a macro makes (but those in `proptest!` are seen), and whether an
 //! assertion is reached or says anything.

@@ -1,7 +1,7 @@
 //! Index files: what is in them is believed only whole and in its place.
 
 use causelog_index::{Direction, Index, IndexEntry, MemoryIndex, Selection};
-use causelog_io::{Fault, MemoryStorage};
+use causelog_io::{Fault, MemoryStorage, Operation};
 use causelog_segment::{AppenderSettings, open_writer, sealed_end};
 use causelog_types::{Clause, Depth, EventHash, EventId, Hlc, Position, Region, Revision};
 use causelog_wire::layout::{INDEX_BLOCK_HEADER_BYTES, INDEX_HEADER_BYTES};
@@ -144,7 +144,7 @@ fn a_file_that_is_bound_to_something_else_is_not_used() {
 
 /// Blocks with right checksums and items that contradict each other: the file is not used, and nothing panics.
 ///
-/// Spec: WIRE-6, INDEX-6
+/// Spec: WIRE-6, INDEX-6, INDEX-8
 #[test]
 fn items_that_contradict_each_other_are_not_used() {
     let storage = store(EVENTS);
@@ -242,6 +242,33 @@ fn many_blocks_are_read() {
     assert!(file.len() > 2 * 64 * 1024 + INDEX_BLOCK_HEADER_BYTES, "{} bytes", file.len());
     drop(appender);
     assert_eq!(known_from_files(&storage), Position(1500));
+}
+
+/// No index file is ever synced: a power cut may leave anything of one, and the frames say what it would have.
+///
+/// Spec: INDEX-9, STORE-5
+#[test]
+fn what_a_crash_leaves_of_a_file_is_as_good_as_none() {
+    let storage = store(EVENTS);
+    let of_index = |name: &str| name.contains(".idx");
+    let trace = storage.trace();
+    let written =
+        |operation: &&Operation| matches!(operation, Operation::Write { name, .. } if of_index(name));
+    let synced = |operation: &&Operation| matches!(operation, Operation::SyncData { name } if of_index(name));
+    assert!(trace.iter().filter(written).count() >= 3);
+    assert_eq!(trace.iter().filter(synced).count(), 0);
+
+    let name = names(&storage, ".idx").swap_remove(1);
+    let length = bytes_of(&storage, &name).len();
+    for left in [vec![], vec![0; length], bytes_of(&storage, &name)[..length / 2].to_vec()] {
+        let crashed = with_file(&storage, &name, Some(left));
+        let (log, snapshot) = open(&crashed);
+        let index = SealedIndex::open(&log, &snapshot, IndexFiles::ReadOnly);
+        let from = index.watermark().unwrap().map_or(Position(0), |watermark| watermark.next);
+        assert_eq!(from, snapshot.segments[1].header().base, "the file is not believed");
+        tell(&log, &snapshot, &*index, from);
+        check_same(&*index, &whole(&log, &snapshot));
+    }
 }
 
 /// A file that cannot be written costs the next open time, and nothing else.

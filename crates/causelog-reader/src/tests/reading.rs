@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use causelog_types::{Causes, Depth, Payload, Position, Region, Revision};
+use causelog_types::{Causes, Depth, Header, Payload, Position, Region, Revision};
 
-use super::forge::{Forge, id, stream};
+use super::forge::{Forge, Forged, id, stream};
 use super::indexes::{Change, Changed};
 use crate::{Query, ReadError, Reader};
 
@@ -50,6 +50,37 @@ fn false_matches_do_not_show() {
         assert_eq!(positions(reader, query().from(Position(u64::MAX))), [0; 0]);
         let narrow = region.clone().revisions(Revision(3)..Revision(5)).unwrap();
         assert_eq!(positions(reader, Query::new(narrow)), [21, 28]);
+    }
+}
+
+/// Every boundary is the next position: of the end, of a query in either direction, of what an answer goes up to.
+///
+/// Spec: TYPE-12
+#[test]
+fn boundaries_are_next_positions() {
+    let mut forge = Forge::new();
+    let mut root = None;
+    for number in 0..5 {
+        let reader = forge.reader(|index| Arc::new(index));
+        let end = reader.end();
+        assert_eq!(end.position, Position(number));
+        assert_ne!(root.replace(end.root), Some(end.root), "the root there, with all before it");
+        let query = || Query::new(Region::all());
+        assert_eq!(reader.read(query()).as_of(), end.position);
+        // Nothing stands at the end yet; going back from there, the first is the one before it.
+        assert_eq!(positions(&reader, query().from(end.position)), [0; 0]);
+        let before: Vec<u64> = (0..number).rev().collect();
+        assert_eq!(positions(&reader, query().backwards().from(end.position)), before);
+        for from in 0..number {
+            assert_eq!(positions(&reader, query().from(Position(from)).limit(1)), [from]);
+        }
+        let event = forge.event(0, "door", None);
+        forge.write(&[Forged {
+            header: Header { coordinate: stream(&number.to_string()), ..event.header },
+            ..event
+        }]);
+        let later = forge.reader(|index| Arc::new(index));
+        assert_eq!(positions(&later, query().from(end.position)), [number], "where the next reading begins");
     }
 }
 

@@ -91,6 +91,31 @@ fn closed_and_unclosed_stores_go_on_where_they_ended() {
     }
 }
 
+/// The epochs of all groups, in order.
+fn epochs(store: &Store) -> Vec<u64> {
+    let (log, snapshot, _) = open_reader(&store.environment).unwrap();
+    log.groups(&snapshot, Position(0)).map(|group| group.unwrap().header.epoch).collect()
+}
+
+#[test]
+fn an_epoch_is_one_opening_by_a_writer() {
+    // Spec: GROUP-9
+    let store = Store::small();
+    store.append_and_close(&["a", "b", "c", "d"]);
+    assert_eq!(epochs(&store), [1; 4], "the same over segments");
+    store.append_and_drop(&["e"]);
+    // Openings that append nothing count as well: their slots say so.
+    store.append_and_close(&[]);
+    store.append_and_close(&[]);
+    store.append_and_close(&["f", "g"]);
+    assert_eq!(epochs(&store), [1, 1, 1, 1, 2, 5, 5]);
+    assert_eq!(store.report().epoch, 5);
+    // Without slots, the greatest found is that of the last groups.
+    let without = store.without("lock");
+    without.append_and_close(&["h"]);
+    assert_eq!(epochs(&without), [1, 1, 1, 1, 2, 5, 5, 6]);
+}
+
 #[test]
 fn the_last_segment_is_continued() {
     // Spec: RECOVER-1

@@ -223,7 +223,7 @@ fn a_group_that_was_torn_or_came_out_of_order_is_whole_or_absent() {
 
 #[test]
 fn five_crashes_in_a_row_leave_a_store_that_opens_and_few_segments() {
-    // Spec: RECOVER-5: an open makes no segment of its own.
+    // Spec: RECOVER-5. An open makes no segment of its own.
     let mut store = Store::new();
     let mut expected = Vec::new();
     for round in 0..20_u32 {

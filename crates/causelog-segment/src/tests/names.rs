@@ -1,4 +1,6 @@
-//! Names are parsed strictly. Spec: STORE-1, SEG-1
+//! Names are parsed strictly.
+//!
+//! Spec: STORE-1, SEG-1
 
 use causelog_types::SegmentNumber;
 

@@ -97,6 +97,33 @@ fn the_checksum_is_crc32_iso_hdlc() {
     assert_eq!(crc32fast::hash(b"123456789"), 0xcbf4_3926);
 }
 
+/// Spec: WIRE-9, WIRE-3. Each layout's checksum is the one with the salt of the table, and with no other.
+#[test]
+fn salts_are_those_of_the_table() {
+    let block = {
+        let mut bytes = Vec::new();
+        encode_block(&IndexBlock { kind: BlockKind::Tags, items: 0, content: &[] }, SALT, &mut bytes);
+        bytes
+    };
+    let second_slot = ByteOffset(SLOT_OFFSETS[1]);
+    let layouts = [
+        ("segment header", SEGMENT.encode().to_vec(), SALT, ByteOffset(0)),
+        ("group header", group_of(&[plain()]).0[..GROUP_HEADER_BYTES].to_vec(), SALT, OFFSET),
+        ("index header", INDEX.encode(SALT).to_vec(), SALT, ByteOffset(0)),
+        ("index block", block, SALT, ByteOffset(0)),
+        ("store file", IDENTITY.encode().to_vec(), Salt(0), ByteOffset(0)),
+        ("closed file", CLOSED.encode().to_vec(), STORE_SALT, ByteOffset(0)),
+        ("slot", SLOT_SAMPLE.encode(STORE, second_slot).to_vec(), STORE_SALT, second_slot),
+    ];
+    for (name, bytes, salt, offset) in layouts {
+        assert_eq!(mended(&bytes, salt, offset), bytes, "{name}");
+        for other in [Salt(salt.0 ^ 1), Salt(salt.0.swap_bytes() ^ (1 << 63)), Salt(!salt.0)] {
+            assert_ne!(mended(&bytes, other, offset), bytes, "{name}");
+        }
+        assert_ne!(mended(&bytes, salt, offset.plus(1)), bytes, "{name}");
+    }
+}
+
 /// Spec: SEG-2, WIRE-7, WIRE-8
 #[test]
 fn segment_headers_come_back() {

@@ -83,6 +83,33 @@ fn moved_and_foreign_bytes_are_found() {
     }
 }
 
+/// Spec: WIRE-10, FRAME-12. A flipped bit breaks the checksum and nothing is decoded; whoever mends the checksum
+/// meets the hashes: of the payload, or of the event that the next one of the stream and the root hold.
+#[test]
+fn checksums_find_accidents_and_hashes_find_tampering() {
+    let header = Header { payload_hash: hash::payload(&stored_payload(&plain())), ..plain() };
+    let right = frame_of(&header);
+    let hash_of = |bytes: &[u8]| decode_frame(bytes, SALT, OFFSET).whole().map(|frame| frame.hash());
+
+    let payload = b"\xa3abd";
+    let last = right.len() - 1;
+    let accident = replaced(&right, last, b"d");
+    assert_eq!(rule_of(decode_frame(&accident, SALT, OFFSET)), Rule::Checksum("frame"));
+    let tampered = with_frame_checksum(&encoded(&header), payload, 0);
+    assert_eq!(tampered[8..], accident[8..]);
+    let frame = decode_frame(&tampered, SALT, OFFSET).whole().unwrap();
+    assert!(!frame.payload_is_right(), "the checksum fits, and the hash does not");
+    assert_eq!(Some(frame.hash()), hash_of(&right), "the header is as it was");
+
+    // The other way round: a payload whose hash fits is no frame without its checksum.
+    let other = Header { payload_hash: hash::payload(payload), ..header };
+    let consistent = with_frame_checksum(&encoded(&other), payload, 0);
+    assert!(decode_frame(&consistent, SALT, OFFSET).whole().unwrap().payload_is_right());
+    assert_ne!(hash_of(&consistent), hash_of(&right), "the event is another, for the chain and the root");
+    let unsummed = replaced(&consistent, 4, &right[4..8]);
+    assert_eq!(rule_of(decode_frame(&unsummed, SALT, OFFSET)), Rule::Checksum("frame"));
+}
+
 /// Spec: FRAME-2. Zeros are never a frame, whatever the salt and the place.
 #[test]
 fn zeros_are_no_frame() {

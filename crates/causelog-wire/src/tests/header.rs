@@ -32,7 +32,7 @@ fn the_longest_header_fits() {
 }
 
 /// Spec: FRAME-13. Frame overhead at most 150 bytes around the payload of an event of revision 1 or later with
-/// no optional fields, entity and scope excluded.
+/// no optional fields, entity and scope excluded; with the counter of the recorded time at most 155.
 #[test]
 fn the_overhead_is_bounded() {
     let longest = longest();
@@ -55,6 +55,15 @@ fn the_overhead_is_bounded() {
     let overhead = frame.len() - stored_payload(&header).len() - names;
     assert_eq!(overhead, 148);
     assert!(overhead <= 150);
+
+    // Events that are recorded within one millisecond have a counter, and those of a batch say how many follow.
+    let overhead_with = |counter, batch_remaining| {
+        let dag = DagPosition { hlc: Hlc { counter, ..header.dag.hlc }, ..header.dag.clone() };
+        let header = Header { dag, batch_remaining, ..header.clone() };
+        frame_of(&header).len() - stored_payload(&header).len() - names
+    };
+    assert_eq!(overhead_with(u32::MAX, 0), 155);
+    assert_eq!(overhead_with(u32::MAX, 16_383), 160);
 }
 
 /// Spec: FRAME-4. A header ends where its map ends; what follows is not its own.

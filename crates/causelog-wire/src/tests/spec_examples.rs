@@ -300,9 +300,58 @@ fn the_index_file() {
     assert_eq!(again, bytes);
 }
 
+/// The index file of the segment above, as a writer makes it: a block for the streams, the events, the causes and
+/// the tags.
+///
+/// Spec: INDEX-2, INDEX-3, WIRE-4
+#[test]
+fn the_index_file_with_items() {
+    let (segment, hashes) = segment();
+    let events = [first_event().0, second_event().0];
+    let mut contents = [const { Vec::new() }; 4];
+    let [streams, rows, causes, tags] = &mut contents;
+    let stream = &events[0].coordinate;
+    StreamRow { entity: stream.entity(), scope: stream.scope(), last_hash: hashes[1] }.encode(streams);
+    let mut at = SEGMENT_HEADER_BYTES + GROUP_HEADER_BYTES;
+    for (number, event) in (0..).zip(&events) {
+        let frame = decode_frame(&segment[at..], SALT, ByteOffset(widen(at))).whole().unwrap();
+        let bytes = u32::try_from(frame.bytes).unwrap();
+        let (kind, revision, DagPosition { depth, hlc, .. }) =
+            (event.kind, event.revision, event.dag.clone());
+        let row = EventRow { id: event.id, offset: widen(at), bytes, stream: 0, kind, revision, depth, hlc };
+        row.encode(rows);
+        event.dag.causes.iter().for_each(|cause| CauseRow { event: number, cause }.encode(causes));
+        event.tags.iter().for_each(|tag| TagRow { event: number, tag }.encode(tags));
+        at += frame.bytes;
+    }
+    let header = IndexFileHeader {
+        store: STORE,
+        segment: SegmentNumber(1),
+        segment_length: widen(segment.len()),
+        base: Position(0),
+        next: Position(2),
+        root: hashes.iter().fold(hash::first_root(STORE), |root, event| hash::next_root(root, *event)),
+        blocks: 4,
+    };
+    let kinds = [BlockKind::Streams, BlockKind::Events, BlockKind::Causes, BlockKind::Tags];
+    let mut made = header.encode(SALT).to_vec();
+    for ((kind, items), content) in kinds.into_iter().zip([1, 2, 1, 1]).zip(&contents) {
+        encode_block(&IndexBlock { kind, items, content }, SALT, &mut made);
+    }
+    let bytes = check_example("index-with-items", &[("salt", salt_text())], &made);
+    assert_eq!(IndexFileHeader::decode(&bytes, SALT), Decoded::Whole(header));
+    let mut at = INDEX_HEADER_BYTES;
+    for content in &contents {
+        let (block, length) = decode_block(&bytes[at..], SALT, ByteOffset(widen(at))).whole().unwrap();
+        assert_eq!(block.content, content);
+        at += length;
+    }
+    assert_eq!(at, bytes.len());
+}
+
 /// Every example of SPEC.md is one of those above.
 #[test]
 fn no_example_is_left_out() {
-    let names = ["closed", "erased-frame", "frame", "index", "segment", "slot", "store"];
+    let names = ["closed", "erased-frame", "frame", "index", "index-with-items", "segment", "slot", "store"];
     assert_eq!(examples().into_keys().collect::<Vec<_>>(), names);
 }
