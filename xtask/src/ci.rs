@@ -10,6 +10,9 @@ use anyhow::Context as _;
 
 use crate::packages;
 
+/// The workspace for fuzzing: the steps of the other one do not reach it.
+const FUZZ: &str = "fuzz/Cargo.toml";
+
 /// A command of `cargo`, run at the root of the workspace.
 struct Step {
     name: &'static str,
@@ -34,8 +37,12 @@ const DOCS: Step = Step {
     arguments: &["doc", "--workspace", "--no-deps", "--locked"],
     environment: &[("RUSTDOCFLAGS", "-D warnings")],
 };
-const FUZZ_REPLAY: Step =
-    step("replay of the fuzz corpora", &["test", "--manifest-path", "fuzz/Cargo.toml", "--locked"]);
+const FUZZ_FORMAT: Step = step("format of the fuzz workspace", &["fmt", "--manifest-path", FUZZ, "--check"]);
+const FUZZ_LINTS: Step = step(
+    "lints of the fuzz workspace",
+    &["clippy", "--manifest-path", FUZZ, "--all-targets", "--locked", "--", "-D", "warnings"],
+);
+const FUZZ_REPLAY: Step = step("replay of the fuzz corpora", &["test", "--manifest-path", FUZZ, "--locked"]);
 /// Apart from everything else, since its flags would have all of it built anew.
 const SCHEDULES: Step = Step {
     name: "schedules of threads",
@@ -43,15 +50,19 @@ const SCHEDULES: Step = Step {
     environment: &[("RUSTFLAGS", "--cfg causelog_shuttle"), ("CARGO_TARGET_DIR", "target/shuttle")],
 };
 const PACKAGES: Step = step("packages", &["deny", "check", "bans", "licenses", "sources"]);
+const FUZZ_PACKAGES: Step = step(
+    "packages of the fuzz workspace",
+    &["deny", "--manifest-path", FUZZ, "check", "--config", "deny.toml", "bans", "licenses", "sources"],
+);
 
 /// Runs all steps; false after the first that failed.
 pub(crate) fn run(root: &Path) -> anyhow::Result<bool> {
     let begun = Instant::now();
     let tests = if has_subcommand("nextest") { NEXTEST } else { LIBTEST };
-    let passed = run_step(root, &FORMAT)?
+    let passed = run_all(root, &[FORMAT, FUZZ_FORMAT])?
         && run_here("red flags", "cargo xtask check", || crate::check(root))?
         && run_packages(root)?
-        && run_all(root, &[COMPILE, LINTS, FUZZ_REPLAY, DOCS, DOC_TESTS, SCHEDULES, tests])?;
+        && run_all(root, &[COMPILE, LINTS, FUZZ_LINTS, FUZZ_REPLAY, DOCS, DOC_TESTS, SCHEDULES, tests])?;
     let verdict = if passed { "all steps passed" } else { "stopped at the first failure" };
     println!("\n==> {verdict}, after {}", seconds(begun.elapsed()));
     Ok(passed)
@@ -102,7 +113,7 @@ fn run_packages(root: &Path) -> anyhow::Result<bool> {
         "\nNOT CHECKED: security advisories, which need a database from the network (`cargo deny check advisories`)"
     );
     if has_subcommand("deny") {
-        return run_step(root, &PACKAGES);
+        return run_all(root, &[PACKAGES, FUZZ_PACKAGES]);
     }
     run_here(PACKAGES.name, "cargo xtask packages", || packages::check(root))
 }

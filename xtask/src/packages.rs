@@ -1,15 +1,17 @@
-//! Licences, sources and bans of every package, as `deny.toml` says: what `cargo deny check bans licenses sources`
-//! holds, in short, where cargo-deny is not installed.
+//! Licences, sources and bans of every package, those that only fuzzing needs included, as `deny.toml` says: what
+//! `cargo deny check bans licenses sources` holds, in short, where cargo-deny is not installed.
 //!
 //! A licence or an exception that no package needs is a fault as well.
 //!
-//! Read of `deny.toml`: `licenses.allow`, `licenses.exceptions`, `sources.allow-registry` and `bans.deny`.
-//! Not looked at: duplicate versions, wildcards, licence files, and everything about advisories.
+//! Read of `deny.toml`: `licenses.allow`, `licenses.exceptions`, `sources.allow-registry`, `bans.deny`,
+//! `bans.wildcards` and `bans.allow-wildcard-paths`.
+//! Not looked at: duplicate versions, licence files, and everything about advisories.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::Context as _;
+use cargo_metadata::semver::VersionReq;
 use cargo_metadata::{Metadata, Package};
 use spdx::{Expression, LicenseReq, ParseMode};
 use toml::{Table, Value};
@@ -20,13 +22,18 @@ use crate::project;
 pub(crate) fn check(root: &Path) -> anyhow::Result<bool> {
     let text = std::fs::read_to_string(root.join("deny.toml")).context("deny.toml")?;
     let policy = Policy::read(&text.parse().context("deny.toml")?);
-    let metadata = project::metadata(root)?;
-    let packages: Vec<Facts<'_>> =
-        metadata.packages.iter().map(|package| Facts::of(package, &metadata)).collect();
-    let mut faults: Vec<String> = packages.iter().flat_map(|package| policy.judge(package)).collect();
+    let workspaces = project::all_metadata(root)?;
+    let packages: Vec<Facts<'_>> = workspaces
+        .iter()
+        .flat_map(|metadata| metadata.packages.iter().map(move |package| Facts::of(package, metadata)))
+        .collect();
+    // Most packages are in both workspaces.
+    let mut faults: BTreeSet<String> = packages.iter().flat_map(|package| policy.judge(package)).collect();
     faults.extend(policy.stale(&packages));
     faults.iter().for_each(|fault| println!("deny.toml: {fault}"));
-    println!("{} packages: {} faults", metadata.packages.len(), faults.len());
+    let ids: BTreeSet<_> =
+        workspaces.iter().flat_map(|metadata| &metadata.packages).map(|package| &package.id).collect();
+    println!("{} packages: {} faults", ids.len(), faults.len());
     Ok(faults.is_empty())
 }
 
@@ -38,6 +45,15 @@ struct Facts<'a> {
     source: Option<&'a str>,
     /// The packages that depend on it themselves, in tests too.
     needed_by: BTreeSet<&'a str>,
+    /// What it takes in any version.
+    wildcards: Vec<Wildcard<'a>>,
+}
+
+/// A dependency in any version.
+struct Wildcard<'a> {
+    name: &'a str,
+    /// A path in a package that is not published: then the version is whatever stands there.
+    is_private_path: bool,
 }
 
 impl<'a> Facts<'a> {
@@ -52,6 +68,7 @@ impl<'a> Facts<'a> {
             name: package.name.as_str(),
             licence: package.license.as_deref(),
             source: package.source.as_ref().map(|source| source.repr.as_str()),
+            wildcards: wildcards(package),
         }
     }
 }
@@ -63,6 +80,10 @@ struct Policy {
     registries: BTreeSet<String>,
     /// Each with the packages that may depend on it themselves all the same.
     banned: Vec<(String, BTreeSet<String>)>,
+    /// Whether a dependency must say which versions it takes.
+    denies_wildcards: bool,
+    /// But for paths in packages that are not published.
+    allows_private_paths: bool,
 }
 
 impl Policy {
@@ -85,6 +106,8 @@ impl Policy {
                 .iter()
                 .map(|entry| (name(entry), strings(entry.get("wrappers"))))
                 .collect(),
+            denies_wildcards: at("bans", "wildcards") == Some("deny".into()),
+            allows_private_paths: at("bans", "allow-wildcard-paths") == Some(true.into()),
         }
     }
 
@@ -105,6 +128,12 @@ impl Policy {
             }
         }
         faults.extend(self.judge_licence(package));
+        let allowed = |wildcard: &&Wildcard<'_>| self.allows_private_paths && wildcard.is_private_path;
+        let wildcards =
+            package.wildcards.iter().filter(|wildcard| self.denies_wildcards && !allowed(wildcard));
+        faults.extend(wildcards.map(|wildcard| {
+            format!("`{name}` takes `{}` in any version; say in its manifest which", wildcard.name)
+        }));
         faults
     }
 
@@ -150,6 +179,16 @@ impl Policy {
     }
 }
 
+fn wildcards(package: &Package) -> Vec<Wildcard<'_>> {
+    let is_private = package.publish.as_ref().is_some_and(Vec::is_empty);
+    let any = package.dependencies.iter().filter(|dependency| dependency.req == VersionReq::STAR);
+    any.map(|dependency| Wildcard {
+        name: &dependency.name,
+        is_private_path: is_private && dependency.path.is_some(),
+    })
+    .collect()
+}
+
 fn strings(value: Option<&Value>) -> BTreeSet<String> {
     let entries = value.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     entries.iter().filter_map(Value::as_str).map(str::to_owned).collect()
@@ -159,7 +198,7 @@ fn strings(value: Option<&Value>) -> BTreeSet<String> {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::{Facts, Policy};
+    use super::{Facts, Policy, Wildcard};
 
     const POLICY: &str = r#"
         [licenses]
@@ -167,6 +206,8 @@ mod tests {
         exceptions = [{ crate = "ids", allow = ["Unicode-3.0"] }]
         [bans]
         deny = [{ crate = "tokio", reason = "sync" }, "smol", { crate = "rt", wrappers = ["example"] }]
+        wildcards = "deny"
+        allow-wildcard-paths = true
         [sources]
         allow-registry = ["https://github.com/rust-lang/crates.io-index"]
     "#;
@@ -176,7 +217,13 @@ mod tests {
     fn check(name: &str, licence: &str, source: &str, expected: &[&str]) {
         let policy = Policy::read(&POLICY.parse().expect("a policy"));
         let needed_by = BTreeSet::from(["example"]);
-        let faults = policy.judge(&Facts { name, licence: Some(licence), source: Some(source), needed_by });
+        let faults = policy.judge(&Facts {
+            name,
+            licence: Some(licence),
+            source: Some(source),
+            needed_by,
+            wildcards: Vec::new(),
+        });
         let agree = faults.len() == expected.len() && faults.iter().zip(expected).all(|(a, b)| a.contains(b));
         assert!(agree, "found {faults:?}\nexpected {expected:?}");
     }
@@ -203,7 +250,13 @@ mod tests {
         let policy = Policy::read(&POLICY.parse().expect("a policy"));
         let judge = |users: &[&'static str]| {
             let needed_by = users.iter().copied().collect();
-            policy.judge(&Facts { name: "rt", licence: Some("MIT"), source: None, needed_by })
+            policy.judge(&Facts {
+                name: "rt",
+                licence: Some("MIT"),
+                source: None,
+                needed_by,
+                wildcards: Vec::new(),
+            })
         };
         assert_eq!(judge(&["example"]), [""; 0]);
         assert_eq!(judge(&["example", "layer"]).len(), 1);
@@ -211,10 +264,29 @@ mod tests {
     }
 
     #[test]
+    fn a_dependency_in_any_version_is_a_fault_but_for_a_path_of_ones_own() {
+        let faults = |policy: &str, is_private_path| {
+            let wildcards = vec![Wildcard { name: "b", is_private_path }];
+            let needed_by = BTreeSet::new();
+            let policy = Policy::read(&policy.parse().expect("a policy"));
+            policy.judge(&Facts { name: "a", licence: Some("MIT"), source: None, needed_by, wildcards })
+        };
+        assert_eq!(faults(POLICY, false), ["`a` takes `b` in any version; say in its manifest which"]);
+        assert_eq!(faults(POLICY, true).len(), 0);
+        assert_eq!(faults(&POLICY.replace("paths = true", "paths = false"), true).len(), 1);
+        assert_eq!(faults(&POLICY.replace(r#"wildcards = "deny""#, ""), false).len(), 0);
+    }
+
+    #[test]
     fn what_no_package_needs_is_a_fault() {
         let policy = Policy::read(&POLICY.parse().expect("a policy"));
-        let package =
-            |name, licence| Facts { name, licence: Some(licence), source: None, needed_by: BTreeSet::new() };
+        let package = |name, licence| Facts {
+            name,
+            licence: Some(licence),
+            source: None,
+            needed_by: BTreeSet::new(),
+            wildcards: Vec::new(),
+        };
         let one = [package("a", "MIT"), package("ids", "MIT AND Unicode-3.0")];
         assert_eq!(policy.stale(&one).len(), 1, "{:?}", policy.stale(&one));
         assert_eq!(policy.stale(&[package("a", "Apache-2.0 WITH LLVM-exception")]).len(), 2);
@@ -223,8 +295,13 @@ mod tests {
     #[test]
     fn a_package_without_a_licence_is_a_fault() {
         let policy = Policy::read(&POLICY.parse().expect("a policy"));
-        let faults =
-            policy.judge(&Facts { name: "a", licence: None, source: None, needed_by: BTreeSet::new() });
+        let faults = policy.judge(&Facts {
+            name: "a",
+            licence: None,
+            source: None,
+            needed_by: BTreeSet::new(),
+            wildcards: Vec::new(),
+        });
         assert_eq!(faults, ["`a` states no licence"]);
     }
 }

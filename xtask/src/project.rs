@@ -17,14 +17,17 @@ pub(crate) const COMMAND_LINE: &str = "causelog-cli";
 /// The only crate that may touch files, clock and randomness.
 pub(crate) const IO: &str = "causelog-io";
 
-/// A workspace, read once.
+/// Where the workspace for fuzzing is: one of its own, so that nothing else is built with its flags.
+const FUZZ: &str = "fuzz";
+
+/// A workspace, read once, with the one for fuzzing.
 pub(crate) struct Project {
     pub(crate) root: PathBuf,
     pub(crate) manifest: toml::Table,
     pub(crate) crates: Vec<Crate>,
 }
 
-/// A package of the workspace.
+/// A package of the workspace, or of the one for fuzzing.
 pub(crate) struct Crate {
     pub(crate) name: String,
     /// Relative to the root.
@@ -49,15 +52,16 @@ pub(crate) struct Dep {
 }
 
 impl Project {
-    /// Reads the workspace below `root`; needs an up-to-date lock file and no network.
+    /// Reads the workspace below `root`, and the one for fuzzing in it; needs an up-to-date lock file and no network.
     pub(crate) fn load(root: &Path) -> anyhow::Result<Self> {
         let root = root.canonicalize().with_context(|| format!("no directory {}", root.display()))?;
-        let metadata = metadata(&root)?;
-        let graph = Graph::new(&metadata);
         let manifest = std::fs::read_to_string(root.join("Cargo.toml"))?.parse()?;
         let mut crates = Vec::new();
-        for package in metadata.workspace_packages() {
-            crates.push(load_crate(&root, package, &graph)?);
+        for metadata in all_metadata(&root)? {
+            let graph = Graph::new(&metadata);
+            for package in metadata.workspace_packages() {
+                crates.push(load_crate(&root, package, &graph)?);
+            }
         }
         crates.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(Self { root, manifest, crates })
@@ -127,8 +131,14 @@ impl Module {
     }
 }
 
+/// Cargo's view of the workspace below `root`, and of the one for fuzzing that it leaves out.
+pub(crate) fn all_metadata(root: &Path) -> anyhow::Result<Vec<Metadata>> {
+    let workspaces = [root.to_path_buf(), root.join(FUZZ)];
+    workspaces.iter().filter(|path| path.join("Cargo.toml").exists()).map(|path| metadata(path)).collect()
+}
+
 /// Cargo's view of a workspace, with all features, without touching the network or the lock file.
-pub(crate) fn metadata(root: &Path) -> anyhow::Result<Metadata> {
+fn metadata(root: &Path) -> anyhow::Result<Metadata> {
     MetadataCommand::new()
         .manifest_path(root.join("Cargo.toml"))
         .features(cargo_metadata::CargoOpt::AllFeatures)
