@@ -135,6 +135,10 @@ pub enum AppendErrorKind {
     /// There is no room for the events among those that wait to be written. Try again, or wait for room.
     #[error("the queue of events that wait to be written is full")]
     QueueFull,
+    /// The stored event of the id, or one that a condition asks about, is damaged. Nothing was written, and nothing
+    /// will be until it can be read.
+    #[error("a stored event that the append is to be compared with cannot be read: {0}")]
+    StoredUnreadable(Arc<LogError>),
     /// The log refused, before anything was written; it may not the next time.
     #[error("the log cannot take the events now: {0}")]
     Refused(Arc<LogError>),

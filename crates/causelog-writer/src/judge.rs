@@ -412,7 +412,10 @@ pub(crate) fn index_failed(error: IndexError) -> AppendErrorKind {
     AppendErrorKind::IndexFailed(Arc::new(error))
 }
 
-/// Nothing has been written: the append may be tried again.
+/// Nothing has been written: where the system refused, the append may be tried again.
 pub(crate) fn not_read(error: LogError) -> AppendErrorKind {
-    AppendErrorKind::Refused(Arc::new(error))
+    match error {
+        LogError::Damaged(_) => AppendErrorKind::StoredUnreadable(Arc::new(error)),
+        error => AppendErrorKind::Refused(Arc::new(error)),
+    }
 }

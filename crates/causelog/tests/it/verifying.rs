@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use causelog::{
-    AppendReceipt, DamageKind, FindingKind, Left, LogError, MemoryStorage, OpenError, Store, VerifyReport,
-    verify,
+    AppendErrorKind, AppendReceipt, DamageKind, Fate, FindingKind, Left, LogError, MemoryStorage, OpenError,
+    Store, VerifyReport, verify,
 };
 
-use crate::helpers::{Lab, all, bytes_of, door, event, fill_segment, names, stream, with_file};
+use crate::helpers::{Lab, all, bytes_of, door, event, fill_segment, id, names, stream, with_file};
 
 const FIRST: &str = "00000000000000000001.seg";
 
@@ -79,6 +79,33 @@ fn a_torn_tail_is_told_from_damage() {
     let found = report(&torn);
     assert_eq!((found.events, found.segments, found.torn_tail), (9, 2, None));
     assert_eq!(found.dead_bytes, tail.bytes);
+}
+
+/// An open reads the tail alone: damage inside a sealed segment shows where it is read, for a retry that has to be
+/// compared with it, and in a verification.
+///
+/// Spec: RECOVER-7, RECOVER-8, IDEM-2, COMMIT-3
+#[test]
+fn damage_inside_a_sealed_segment_shows_where_it_is_read() {
+    let (lab, disk) = (Lab::new(), MemoryStorage::new());
+    let store = lab.open(&disk);
+    let first = store.append(event(&door(), "first").with_id(id(1))).unwrap();
+    fill_segment(&store);
+    store.close().unwrap();
+    let damaged = flipped(&disk, FIRST, first.location.offset.0 + 20);
+
+    let store = lab.open(&damaged);
+    assert_eq!(store.report().left, Left::Closed);
+    let here = |text: &str| text.contains(&format!("{FIRST}, offset {}: ", first.location.offset));
+    let read = store.get(id(1)).unwrap_err();
+    assert!(here(&read.to_string()), "{read}");
+    let refused = store.append(event(&door(), "first").with_id(id(1))).unwrap_err();
+    assert_eq!(refused.fate(), Fate::NotWritten);
+    assert!(matches!(refused.kind(), AppendErrorKind::StoredUnreadable(_)), "{refused}");
+    assert!(here(&refused.to_string()) && refused.to_string().contains("compared with"), "{refused}");
+    store.append(event(&door(), "another")).unwrap();
+    let report = store.verify().unwrap();
+    assert!(report.findings.iter().any(|finding| finding.file.ends_with(FIRST)), "{:?}", report.findings);
 }
 
 /// With the published end kept in `lock`, the same loss is not a torn tail.
