@@ -13,7 +13,7 @@ pub(crate) mod verify;
 use std::io::{self, Write};
 use std::path::Path;
 
-use causelog::{OpenError, Options, Store, limits};
+use causelog::{Coordinate, OpenError, Options, Store, limits};
 
 use crate::args::Command;
 use crate::failure::{Failure, Status};
@@ -44,6 +44,15 @@ fn open_to_read(directory: &Path) -> Result<Store, Failure> {
 /// Opens a store to append, making it if there is none. Events may be as long as the format allows.
 fn open_to_write(directory: &Path) -> Result<Store, OpenError> {
     Options::default().frame_bytes_max(limits::FRAME_BYTES_MAX).open(directory)
+}
+
+/// The stream of an event that is given to the command: the library's own are not.
+fn application_stream(entity: &str, scope: &str) -> Result<Coordinate, String> {
+    let stream = Coordinate::new(entity, scope).map_err(|error| error.to_string())?;
+    match stream.is_library() {
+        true => Err(format!("entity {entity:?} begins with $, which is the library's own")),
+        false => Ok(stream),
+    }
 }
 
 fn check_directory(directory: &Path) -> Result<(), Failure> {

@@ -4,7 +4,7 @@ use std::io;
 use std::process::ExitCode;
 
 use causelog::{
-    AppendError, AppendErrorKind, CloseError, EventId, GateError, IndexError, InvalidValue, IoError,
+    AppendError, AppendErrorKind, CloseError, EventId, Fate, GateError, IndexError, InvalidValue, IoError,
     LogError, OpenError, Poison, ReadError,
 };
 use causelog_benches::BenchError;
@@ -22,14 +22,21 @@ pub(crate) enum Status {
     Unanswered,
 }
 
+impl Status {
+    /// The exit code that says so.
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Self::Fine => 0,
+            Self::No => 1,
+            Self::Misuse => 2,
+            Self::Unanswered => 3,
+        }
+    }
+}
+
 impl From<Status> for ExitCode {
     fn from(status: Status) -> Self {
-        Self::from(match status {
-            Status::Fine => 0,
-            Status::No => 1,
-            Status::Misuse => 2,
-            Status::Unanswered => 3,
-        })
+        Self::from(status.code())
     }
 }
 
@@ -49,12 +56,15 @@ pub(crate) enum Failure {
     Directory(io::Error),
     #[error("no event {given} is in the store{}", hashed(given, *id))]
     NoEvent { given: String, id: EventId },
-    /// A line that is no event.
-    #[error("{file}, line {line}: {reason}; {left}")]
-    BadLine { file: String, line: u64, reason: String, left: String },
-    /// A line that contradicts the store.
-    #[error("{file}, line {line}: {reason}; {left}")]
-    Conflict { file: String, line: u64, reason: String, left: String },
+    /// What was given does not fit what is in the store.
+    #[error("{0}")]
+    Unfit(String),
+    /// A batch that the store does not take, without any line of it being wrong.
+    #[error("{}; {}", .0.kind(), of_batch(.0.fate()))]
+    Batch(AppendError),
+    /// An import that was stopped: where, why, and what was added by then.
+    #[error("{place}: {reason}; {left}")]
+    Import { place: String, line: u64, reason: Box<Failure>, left: String },
     #[error(transparent)]
     Invalid(#[from] InvalidValue),
     #[error(transparent)]
@@ -80,23 +90,55 @@ pub(crate) enum Failure {
 impl Failure {
     /// The exit code it stands for.
     pub(crate) fn status(&self) -> Status {
+        if let Some(error) = self.log_error() {
+            return of_log(error);
+        }
         match self {
             Self::Output(_) | Self::Input { .. } | Self::Directory(_) | Self::System(_) => Status::Unanswered,
-            Self::Misuse(_) | Self::BadLine { .. } | Self::Invalid(_) | Self::Gates(_) => Status::Misuse,
-            Self::NoDirectory { .. } | Self::NoEvent { .. } | Self::Conflict { .. } => Status::No,
+            Self::Log(_) | Self::Close(_) | Self::Interrupted => Status::Unanswered,
+            Self::Misuse(_) | Self::Invalid(_) | Self::Gates(_) => Status::Misuse,
+            Self::NoDirectory { .. } | Self::NoEvent { .. } | Self::Unfit(_) => Status::No,
             Self::Open(error) => of_open(error),
-            Self::Log(error) => of_log(error),
             Self::Read(error) => of_read(error),
-            Self::Append(error) => of_append(error.kind()),
-            Self::Close(CloseError::Log(error)) => of_log(error),
-            Self::Close(_) | Self::Interrupted => Status::Unanswered,
+            Self::Append(error) | Self::Batch(error) => of_append(error.kind()),
             Self::Bench(error) => of_bench(error),
+            Self::Import { reason, .. } => reason.status(),
         }
+    }
+
+    /// Whether it is damage, of which there may be more.
+    pub(crate) fn is_damage(&self) -> bool {
+        let is_payload = matches!(self.innermost(), Self::Read(ReadError::PayloadChanged { .. }));
+        let damaged =
+            |error: &LogError| matches!(error, LogError::Damaged(damage) if !damage.is_unsupported());
+        is_payload || self.log_error().is_some_and(damaged)
     }
 
     /// Whether somebody has closed the other end of stdout: they have seen enough.
     pub(crate) fn is_broken_pipe(&self) -> bool {
         matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+
+    fn innermost(&self) -> &Self {
+        match self {
+            Self::Import { reason, .. } => reason.innermost(),
+            other => other,
+        }
+    }
+
+    /// What the log says, if it is the log that does not do it.
+    fn log_error(&self) -> Option<&LogError> {
+        match self.innermost() {
+            Self::Log(error) | Self::Read(ReadError::Log(error)) | Self::Close(CloseError::Log(error)) => {
+                Some(error)
+            }
+            Self::Read(ReadError::Index(error)) => under_index(error),
+            Self::Open(error) | Self::Bench(BenchError::Open(error)) => under_open(error),
+            Self::Append(error) | Self::Batch(error) | Self::Bench(BenchError::Append(error)) => {
+                under_append(error.kind())
+            }
+            _ => None,
+        }
     }
 }
 
@@ -108,14 +150,6 @@ pub(crate) fn ended_quietly(printed: Result<(), Failure>) -> Result<(), Failure>
     }
 }
 
-fn of_open(error: &OpenError) -> Status {
-    match error {
-        OpenError::Log(error) => of_log(error),
-        OpenError::Index(error) => of_index(error),
-        _ => Status::Misuse,
-    }
-}
-
 fn of_log(error: &LogError) -> Status {
     match error {
         LogError::Damaged(damage) if damage.is_unsupported() => Status::Unanswered,
@@ -124,18 +158,43 @@ fn of_log(error: &LogError) -> Status {
     }
 }
 
-fn of_index(error: &IndexError) -> Status {
+/// The log's error that an index gives as its own.
+fn under_index(error: &IndexError) -> Option<&LogError> {
     match error {
-        IndexError::Backend(source) => source.downcast_ref::<LogError>().map_or(Status::Unanswered, of_log),
+        IndexError::Backend(source) => source.downcast_ref(),
+        _ => None,
+    }
+}
+
+fn under_open(error: &OpenError) -> Option<&LogError> {
+    match error {
+        OpenError::Log(error) => Some(error),
+        OpenError::Index(error) => under_index(error),
+        _ => None,
+    }
+}
+
+fn under_append(kind: &AppendErrorKind) -> Option<&LogError> {
+    use AppendErrorKind as Kind;
+    match kind {
+        Kind::Refused(error) | Kind::LogFailed(error) | Kind::StoredUnreadable(error) => Some(error),
+        Kind::Poisoned(Poison::Log(error)) => Some(error),
+        Kind::IndexFailed(error) | Kind::Poisoned(Poison::Index(error)) => under_index(error),
+        _ => None,
+    }
+}
+
+fn of_open(error: &OpenError) -> Status {
+    match error {
+        OpenError::Option { .. } => Status::Misuse,
         _ => Status::Unanswered,
     }
 }
 
 fn of_read(error: &ReadError) -> Status {
+    use ReadError as Read;
     match error {
-        ReadError::Log(error) => of_log(error),
-        ReadError::Index(error) => of_index(error),
-        ReadError::Stale { .. } | ReadError::NotFound { .. } => Status::No,
+        Read::Stale { .. } | Read::PayloadChanged { .. } | Read::NotFound { .. } => Status::No,
         _ => Status::Unanswered,
     }
 }
@@ -146,10 +205,6 @@ fn of_append(kind: &AppendErrorKind) -> Status {
         Kind::IdConflict { .. } | Kind::UnknownCause { .. } | Kind::WrongRevision { .. } => Status::No,
         Kind::EmptyBatch | Kind::BatchTooLarge { .. } | Kind::EventTooLarge { .. } => Status::Misuse,
         Kind::Reserved { .. } | Kind::Invalid(_) | Kind::DuplicateId { .. } => Status::Misuse,
-        Kind::Refused(error) | Kind::LogFailed(error) => of_log(error),
-        Kind::IndexFailed(error) => of_index(error),
-        Kind::Poisoned(Poison::Log(error)) => of_log(error),
-        Kind::Poisoned(Poison::Index(error)) => of_index(error),
         _ => Status::Unanswered,
     }
 }
@@ -163,8 +218,15 @@ fn of_bench(error: &BenchError) -> Status {
     }
 }
 
+fn of_batch(fate: Fate) -> String {
+    match fate {
+        Fate::NotWritten => "nothing of the batch was added".to_owned(),
+        fate => fate.to_string(),
+    }
+}
+
 /// Says which id a text stands for, unless it is that id.
-fn hashed(given: &str, id: EventId) -> String {
+pub(crate) fn hashed(given: &str, id: EventId) -> String {
     match given.parse() == Ok(id) {
         true => String::new(),
         false => format!(" (as an id it is {id})"),

@@ -90,6 +90,12 @@ pub(crate) fn count(number: u64) -> String {
     grouped
 }
 
+/// A count of things that have their plural with an s.
+pub(crate) fn counted(number: u64, thing: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} {thing}{plural}", count(number))
+}
+
 fn bare() -> Table {
     let mut table = Table::new();
     table.load_style(NOTHING).set_truncation_indicator("…");
@@ -98,7 +104,7 @@ fn bare() -> Table {
 
 #[cfg(test)]
 mod tests {
-    use super::{clean, count, shorten};
+    use super::{clean, count, counted, shorten};
 
     #[test]
     fn control_characters_are_escaped() {
@@ -116,5 +122,7 @@ mod tests {
     fn thousands_stand_apart() {
         let given = [0, 999, 1000, 1_234_567].map(count);
         assert_eq!(given, ["0", "999", "1,000", "1,234,567"]);
+        let given = [0, 1, 2000].map(|number| counted(number, "event"));
+        assert_eq!(given, ["0 events", "1 event", "2,000 events"]);
     }
 }

@@ -1,7 +1,8 @@
 //! `causelog import`: JSON Lines into events, in durable batches.
 //!
 //! A line becomes an event (`mapping`), events wait for their batch to be complete (`batch`), and whatever stops
-//! the import names the line. What is in the store then are the complete batches before it.
+//! the import names the line: the first one that cannot be added. What stands before it is in the store then; where
+//! the store does not take a batch without any line of it being wrong, the complete batches before it are.
 
 mod ahead;
 mod batch;
@@ -15,7 +16,7 @@ use std::path::PathBuf;
 use std::sync::mpsc::Receiver;
 
 use causelog::{Store, StoreHead};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::args::{Format, Output};
 use crate::commands::import::ahead::{Chunk, parse_ahead};
@@ -29,7 +30,10 @@ use crate::{json, table};
 
 const AFTER: &str = "\
 A FIELD is a JSON pointer (/author), a constant (=repo), or pointers with a fallback (/author|/by|=unknown),
-which is taken where the pointer finds nothing, null or an empty text.
+which is taken where the pointer finds nothing, null or an empty text. A constant ends the list, whatever it
+holds; a key that holds |/ or |= cannot be named.
+
+The first line that cannot be added stops the import; every line before it is added.
 
 With --id, running an import again adds nothing: what is stored with the same content is left out, and the
 same id with other content stops.
@@ -49,7 +53,7 @@ pub(crate) struct ImportArgs {
     /// A file of JSON Lines, or - for standard input.
     file: PathBuf,
     /// How many events are made durable together, at most.
-    #[arg(long, value_name = "COUNT", default_value_t = 1000, value_parser = clap::value_parser!(u16).range(1..=16_384))]
+    #[arg(long, value_name = "COUNT", default_value_t = 1000, value_parser = clap::value_parser!(u16).range(1..=16_384), allow_hyphen_values = true)]
     batch: u16,
     /// Count bad lines and go on, in place of stopping at the first.
     #[arg(long)]
@@ -76,7 +80,13 @@ pub(crate) fn run(args: Box<ImportArgs>, out: &mut dyn Write) -> Result<Status, 
     let head = store.end();
     let closed = close(store);
     match stopped {
-        Err(stop) => Err(stop.into_failure(source.name, &tally)),
+        Err(stop) => {
+            let failure = stop.into_failure(&source.name, &tally);
+            if args.output.format == Format::Json {
+                ended_quietly(json::print(out, &document(&tally, &head, Some(&failure))))?;
+            }
+            Err(failure)
+        }
         Ok(()) => {
             ended_quietly(print(args.output.format, &tally, &head, out))?;
             closed?;
@@ -91,8 +101,15 @@ fn close(store: Store) -> Result<(), Failure> {
 
 fn import(importer: &mut Importer<'_>, parsed: &Receiver<Chunk>, progress: &Progress) -> Result<(), Stop> {
     for chunk in parsed {
-        for line in chunk.map_err(Stop::Input)? {
-            importer.begin_line();
+        let lines = match chunk {
+            Ok(lines) => lines,
+            Err(error) => {
+                importer.flush()?;
+                return Err(Stop::Input(error));
+            }
+        };
+        for line in lines {
+            importer.begin_line(line.number);
             match line.event {
                 Ok(mapped) => importer.add(line.number, mapped)?,
                 Err(reason) => importer.bad_line(line.number, reason)?,
@@ -131,19 +148,29 @@ impl Source {
     }
 }
 
+/// What has been done, and what stopped it.
+fn document(tally: &Tally, head: &StoreHead, failure: Option<&Failure>) -> Value {
+    let error = failure.map(|failure| {
+        let line = match failure {
+            Failure::Import { line, .. } => Some(*line),
+            _ => None,
+        };
+        json!({ "line": line, "message": failure.to_string(), "exit_code": failure.status().code() })
+    });
+    json!({
+        "read": tally.read,
+        "added": tally.added,
+        "already_stored": tally.already_stored,
+        "skipped": tally.skipped,
+        "causes": tally.causes,
+        "head": json::head(head),
+        "error": error,
+    })
+}
+
 fn print(format: Format, tally: &Tally, head: &StoreHead, out: &mut dyn Write) -> Result<(), Failure> {
     match format {
-        Format::Json => {
-            let document = json!({
-                "read": tally.read,
-                "added": tally.added,
-                "already_stored": tally.already_stored,
-                "skipped": tally.skipped,
-                "causes": tally.causes,
-                "head": json::head(head),
-            });
-            json::print(out, &document)?;
-        }
+        Format::Json => json::print(out, &document(tally, head, None))?,
         Format::Table => {
             let rows = [
                 ("lines read", table::count(tally.read)),

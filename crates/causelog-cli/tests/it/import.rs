@@ -64,8 +64,11 @@ fn an_id_stored_with_other_content_stops_the_import_even_where_bad_lines_are_ski
     let place = Place::new();
     import(&place, "{\"id\":\"a\",\"v\":1}\n", &[]).fine();
     let refused = import(&place, "{\"id\":\"z\"}\n{\"id\":\"a\",\"v\":2}\n", &["--skip-bad"]);
-    refused.check_refused(1, &["line 2", "event a is already stored at position 0", "nothing was added"]);
-    assert_eq!(events(&place).len(), 1, "the batch of the conflict is not added");
+    refused.check_refused(
+        1,
+        &["line 2", "event a is already stored at position 0", "1 event before it was added"],
+    );
+    assert_eq!(events(&place).len(), 2, "what stands before the conflict is added");
 }
 
 #[test]

@@ -4,7 +4,8 @@ use std::collections::HashSet;
 use std::io;
 
 use causelog::{
-    AppendError, AppendErrorKind, EventId, NewEvent, Outcome, Position, ReadError, Store, limits,
+    AppendError, AppendErrorKind, AppendReceipt, EventId, IoError, NewEvent, Outcome, ReadError, Store,
+    limits,
 };
 
 use crate::commands::import::mapping::Mapped;
@@ -22,6 +23,8 @@ const CAUSE_BYTES: usize = 18;
 /// What an import has done so far.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tally {
+    /// The last line taken, counted from 1, blank lines included.
+    pub(super) line: u64,
     /// Lines that are not blank.
     pub(super) read: u64,
     /// Events that were added.
@@ -36,16 +39,16 @@ pub(super) struct Tally {
 
 /// What stops an import.
 pub(super) enum Stop {
-    /// The input cannot be read.
+    /// The input cannot be read any further.
     Input(io::Error),
     /// A line is no event that could be added.
     BadLine { line: u64, reason: String },
-    /// A line has the id of a stored event, and other content.
-    Conflict { line: u64, reason: String },
-    /// The store refuses.
-    Append(AppendError),
-    /// The store cannot be read.
-    Read(ReadError),
+    /// A line does not fit what is stored: its id has other content there, or its cause is not there.
+    Unfit { line: u64, reason: String },
+    /// The store does not take the batch of these lines.
+    Append { first: u64, last: u64, error: AppendError },
+    /// The store cannot be read, to judge this line.
+    Read { line: u64, error: ReadError },
 }
 
 /// Adds events to a store, a batch at a time.
@@ -87,8 +90,9 @@ impl<'a> Importer<'a> {
         self.tally
     }
 
-    pub(super) fn begin_line(&mut self) {
+    pub(super) fn begin_line(&mut self, line: u64) {
         self.tally.read += 1;
+        self.tally.line = line;
     }
 
     /// Takes the event of a line; a batch that is then complete is made durable.
@@ -108,44 +112,55 @@ impl<'a> Importer<'a> {
         }
     }
 
-    /// Counts a bad line, or stops.
+    /// Counts a bad line, or adds the lines before it and stops: one of them may be the first that stops.
     pub(super) fn bad_line(&mut self, line: u64, reason: String) -> Result<(), Stop> {
-        if !self.skip_bad {
-            return Err(Stop::BadLine { line, reason });
+        if self.skip_bad {
+            self.skip(line, &reason);
+            return Ok(());
         }
-        self.tally.skipped += 1;
-        self.progress.skipped(self.tally.skipped, line, &reason);
-        Ok(())
+        self.flush()?;
+        Err(Stop::BadLine { line, reason })
     }
 
-    /// Makes durable what is pending.
+    fn skip(&mut self, line: u64, reason: &str) {
+        self.tally.skipped += 1;
+        self.progress.skipped(self.tally.skipped, line, reason);
+    }
+
+    /// Makes durable what is pending; where a line stops the import, what stands before it.
     pub(super) fn flush(&mut self) -> Result<(), Stop> {
+        let mut stop = None;
         while !self.pending.is_empty() {
             let events: Vec<NewEvent> =
                 self.pending.iter().map(|pending| pending.mapped.event.clone()).collect();
             match self.store.append_batch(events) {
-                Ok(receipts) => {
-                    for (receipt, pending) in receipts.iter().zip(self.pending.drain(..)) {
-                        match receipt.outcome {
-                            Outcome::Written => {
-                                self.tally.added += 1;
-                                self.tally.causes += u64::from(!pending.mapped.event.causes().is_empty());
-                            }
-                            Outcome::Found | Outcome::FoundErased => self.tally.already_stored += 1,
-                        }
-                    }
-                }
-                Err(error) => self.settle(error)?,
+                Ok(receipts) => self.count(&receipts),
+                // Only lines before it are left then: what stops there comes first.
+                Err(error) => stop = self.settle(error)?.or(stop),
             }
         }
         self.pending_ids.clear();
         self.pending_bytes = 0;
-        Ok(())
+        stop.map_or(Ok(()), Err)
     }
 
-    /// Takes out of the batch what the store named, so that the rest can be tried again.
-    fn settle(&mut self, error: AppendError) -> Result<(), Stop> {
+    fn count(&mut self, receipts: &[AppendReceipt]) {
+        for (receipt, pending) in receipts.iter().zip(self.pending.drain(..)) {
+            match receipt.outcome {
+                Outcome::Written => {
+                    self.tally.added += 1;
+                    self.tally.causes += u64::from(!pending.mapped.event.causes().is_empty());
+                }
+                Outcome::Found | Outcome::FoundErased => self.tally.already_stored += 1,
+            }
+        }
+    }
+
+    /// Takes out of the batch what the store named, so that the rest can be tried again. A line that stops the
+    /// import takes along what stands behind it, and is the answer.
+    fn settle(&mut self, error: AppendError) -> Result<Option<Stop>, Stop> {
         let before = self.pending.len();
+        let mut stop = None;
         match error.kind() {
             AppendErrorKind::PartlyStored { stored } => {
                 let stored: HashSet<EventId> = stored.iter().copied().collect();
@@ -153,26 +168,51 @@ impl<'a> Importer<'a> {
                     .retain(|pending| !pending.mapped.event.id().is_some_and(|id| stored.contains(&id)));
                 self.tally.already_stored += u64::try_from(before - self.pending.len()).unwrap_or(u64::MAX);
             }
-            AppendErrorKind::IdConflict { id, position } => return Err(self.conflict(*id, *position, &error)),
+            AppendErrorKind::IdConflict { id, position } => {
+                let index = self.pending.iter().position(|pending| pending.mapped.event.id() == Some(*id));
+                stop = index.and_then(|index| self.cut_at(index)).map(|Pending { line, mapped }| {
+                    let name = mapped.name_of(*id);
+                    let reason =
+                        format!("event {name} is already stored at position {position} with other content");
+                    Stop::Unfit { line, reason }
+                });
+            }
             AppendErrorKind::UnknownCause { index, cause } if !self.skip_bad => {
-                let Some(Pending { line, mapped }) = self.pending.get(*index) else {
-                    return Err(Stop::Append(error));
-                };
-                return Err(Stop::BadLine { line: *line, reason: unknown_cause(mapped, *cause) });
+                stop = self.cut_at(*index).map(|Pending { line, mapped }| {
+                    let name = mapped.name_of(*cause);
+                    Stop::Unfit { line, reason: unknown_cause(&name) }
+                });
             }
             AppendErrorKind::UnknownCause { .. } => self.drop_unknown_causes()?,
             AppendErrorKind::EventTooLarge { index, bytes, limit } if *index < before => {
-                let pending = self.pending.remove(*index);
                 let reason = format!("the event takes {bytes} bytes; at most {limit} are allowed");
-                self.bad_line(pending.line, reason)?;
+                match self.skip_bad {
+                    true => {
+                        let line = self.pending.remove(*index).line;
+                        self.skip(line, &reason);
+                    }
+                    false => {
+                        stop = self.cut_at(*index).map(|pending| Stop::BadLine { line: pending.line, reason })
+                    }
+                }
             }
-            _ => return Err(Stop::Append(error)),
+            _ => {}
         }
         // Each round makes the batch smaller, so there is a last one.
         match self.pending.len() < before {
-            true => Ok(()),
-            false => Err(Stop::Append(error)),
+            true => Ok(stop),
+            false => Err(self.not_taken(error)),
         }
+    }
+
+    /// Takes out a pending event and all behind it.
+    fn cut_at(&mut self, index: usize) -> Option<Pending> {
+        (index < self.pending.len()).then(|| self.pending.split_off(index).into_iter().next()).flatten()
+    }
+
+    fn not_taken(&self, error: AppendError) -> Stop {
+        let line = |pending: Option<&Pending>| pending.map_or(self.tally.line, |pending| pending.line);
+        Stop::Append { first: line(self.pending.first()), last: line(self.pending.last()), error }
     }
 
     /// Drops every event of the batch with a cause that is neither stored nor kept before it, in one pass: a
@@ -183,12 +223,13 @@ impl<'a> Importer<'a> {
         for pending in std::mem::take(&mut self.pending) {
             let mut unknown = None;
             for cause in pending.mapped.event.causes().iter() {
-                let is_known =
-                    kept_ids.contains(&cause) || self.store.get(cause).map_err(Stop::Read)?.is_some();
+                let line = pending.line;
+                let stored = || self.store.get(cause).map_err(|error| Stop::Read { line, error });
+                let is_known = kept_ids.contains(&cause) || stored()?.is_some();
                 unknown = unknown.or((!is_known).then_some(cause));
             }
             match unknown {
-                Some(cause) => self.bad_line(pending.line, unknown_cause(&pending.mapped, cause))?,
+                Some(cause) => self.skip(pending.line, &unknown_cause(&pending.mapped.name_of(cause))),
                 None => {
                     kept_ids.extend(pending.mapped.event.id());
                     kept.push(pending);
@@ -198,38 +239,45 @@ impl<'a> Importer<'a> {
         self.pending = kept;
         Ok(())
     }
-
-    fn conflict(&self, id: EventId, position: Position, error: &AppendError) -> Stop {
-        let Some(Pending { line, mapped }) =
-            self.pending.iter().find(|pending| pending.mapped.event.id() == Some(id))
-        else {
-            return Stop::Append(error.clone());
-        };
-        let name = mapped.name_of(id);
-        let reason = format!("event {name} is already stored at position {position} with other content");
-        Stop::Conflict { line: *line, reason }
-    }
 }
 
 impl Stop {
     /// As the command's failure, with what is in the store by now.
-    pub(super) fn into_failure(self, file: String, tally: &Tally) -> Failure {
-        let left = match tally.added {
-            0 => "nothing was added".to_owned(),
-            added => format!("{} events of the complete batches before it were added", table::count(added)),
+    pub(super) fn into_failure(self, file: &str, tally: &Tally) -> Failure {
+        let (place, line, reason) = match self {
+            Self::Input(source) => {
+                let place = if tally.line == 0 {
+                    file.to_owned()
+                } else {
+                    format!("{file}, behind line {}", tally.line)
+                };
+                (place, tally.line, Failure::System(IoError::on("read", "the input")(source)))
+            }
+            Self::BadLine { line, reason } => (at(file, line), line, Failure::Misuse(reason)),
+            Self::Unfit { line, reason } => (at(file, line), line, Failure::Unfit(reason)),
+            Self::Read { line, error } => (at(file, line), line, Failure::Read(error)),
+            Self::Append { first, last, error } if first == last => {
+                (at(file, first), first, Failure::Batch(error))
+            }
+            Self::Append { first, last, error } => {
+                (format!("{file}, batch of lines {first} to {last}"), first, Failure::Batch(error))
+            }
         };
-        match self {
-            Self::Input(source) => Failure::Input { file, source },
-            Self::BadLine { line, reason } => Failure::BadLine { file, line, reason, left },
-            Self::Conflict { line, reason } => Failure::Conflict { file, line, reason, left },
-            Self::Append(error) => Failure::Append(error),
-            Self::Read(error) => Failure::Read(error),
-        }
+        let left = match tally.added {
+            0 => "nothing was added before it".to_owned(),
+            1 => "1 event before it was added".to_owned(),
+            added => format!("{} before it were added", table::counted(added, "event")),
+        };
+        Failure::Import { place, line, reason: Box::new(reason), left }
     }
 }
 
-fn unknown_cause(mapped: &Mapped, cause: EventId) -> String {
-    format!("its cause {} is neither in the store nor on an earlier line", mapped.name_of(cause))
+fn at(file: &str, line: u64) -> String {
+    format!("{file}, line {line}")
+}
+
+fn unknown_cause(name: &str) -> String {
+    format!("its cause {name} is neither in the store nor on an earlier line")
 }
 
 /// What an event takes in a batch, rather more than less.

@@ -6,6 +6,7 @@ use std::hash::Hash;
 use causelog::{Coordinate, EventId, EventKind, NewEvent, Tags};
 use serde_json::Value;
 
+use crate::commands::application_stream;
 use crate::field::{Field, scalar_text};
 use crate::id::event_id;
 use crate::time;
@@ -32,7 +33,8 @@ pub(super) struct MappingArgs {
     /// When it happened: RFC 3339, or milliseconds since 1970-01-01 UTC; unknown where there is nothing.
     #[arg(long, value_name = "FIELD")]
     time: Option<Field>,
-    /// Its tags: an array, or a text with spaces between them; none where there is nothing.
+    /// Its tags: an array, whose texts are taken as they are, or a text with spaces between them; none where there
+    /// is nothing.
     #[arg(long, value_name = "FIELD")]
     tags: Option<Field>,
     /// Its payload; the whole line unless given.
@@ -124,11 +126,7 @@ impl Mapped {
 
 fn coordinate(entity: &Field, scope: &Field, line: &Value) -> Result<Coordinate, String> {
     let (entity, scope) = (text("--entity", entity, line)?, text("--scope", scope, line)?);
-    let stream = Coordinate::new(entity, scope).map_err(|error| error.to_string())?;
-    match stream.is_library() {
-        true => Err(format!("entity {:?} begins with $, which is the library's own", stream.entity())),
-        false => Ok(stream),
-    }
+    application_stream(&entity, &scope)
 }
 
 fn event_kind(field: &Field, line: &Value) -> Result<EventKind, String> {

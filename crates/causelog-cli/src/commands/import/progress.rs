@@ -40,8 +40,8 @@ impl Progress {
         }
         // A message is made anew for each line that is shown, not for each that is read.
         if tally.read.is_multiple_of(64) {
-            let (read, added) = (table::count(tally.read), table::count(tally.added));
-            self.bar.set_message(format!("{read} lines read, {added} events added"));
+            let (read, added) = (table::counted(tally.read, "line"), table::counted(tally.added, "event"));
+            self.bar.set_message(format!("{read} read, {added} added"));
         }
     }
 
@@ -62,7 +62,8 @@ impl Progress {
     fn note(&self, text: &str) {
         self.bar.suspend(|| {
             // A note that nobody can read is no reason to stop.
-            let _ = io::Write::write_fmt(&mut io::stderr(), format_args!("causelog: {text}\n"));
+            let _ =
+                io::Write::write_fmt(&mut io::stderr(), format_args!("causelog: {}\n", table::clean(text)));
         });
     }
 }

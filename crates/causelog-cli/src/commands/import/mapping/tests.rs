@@ -67,6 +67,16 @@ fn causes_are_an_array_or_a_text_and_each_counts_once() {
 }
 
 #[test]
+fn tags_of_an_array_are_taken_as_they_are() {
+    let tags = |list: &str| {
+        let found = event("--tags=/t", &format!(r#"{{"t":{list}}}"#)).unwrap();
+        found.tags().iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(tags(r#"["new door","red"]"#), ["new door", "red"]);
+    assert_eq!(tags(r#""new door red""#), ["door", "new", "red"]);
+}
+
+#[test]
 fn times_are_texts_numbers_or_not_there() {
     let ms = |line: &str| event("--time=/t", line).unwrap().occurred_ms();
     assert_eq!(ms(r#"{"t":1500}"#), Some(1500));
