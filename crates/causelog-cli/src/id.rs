@@ -1,6 +1,5 @@
 //! Event ids as people and other systems give them.
 
-use std::convert::Infallible;
 use std::str::FromStr;
 
 use causelog::EventId;
@@ -29,10 +28,14 @@ pub(crate) struct NamedEvent {
 }
 
 impl FromStr for NamedEvent {
-    type Err = Infallible;
+    type Err = &'static str;
 
-    fn from_str(text: &str) -> Result<Self, Infallible> {
-        Ok(Self { given: text.to_owned(), id: event_id(text) })
+    /// An empty text names nothing: it is what a variable of a script holds that was never set.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.is_empty() {
+            true => Err("an id must not be empty"),
+            false => Ok(Self { given: text.to_owned(), id: event_id(text) }),
+        }
     }
 }
 

@@ -25,9 +25,15 @@ fn main() -> ExitCode {
     let args = match Args::try_parse() {
         Ok(args) => args,
         // Help and the version go to stdout and are fine; whoever closed it has seen enough.
-        Err(told) => {
+        Err(told) if !told.use_stderr() => {
             let _ = told.print();
-            return if told.use_stderr() { Status::Misuse.into() } else { Status::Fine.into() };
+            return Status::Fine.into();
+        }
+        Err(told) => {
+            for line in told.render().to_string().lines() {
+                tell(line);
+            }
+            return Status::Misuse.into();
         }
     };
     let mut out = BufWriter::new(io::stdout().lock());
@@ -37,8 +43,15 @@ fn main() -> ExitCode {
         Err(failure) => {
             // What was found before the failure comes before its message; nothing is left to do if both fail.
             let _ = out.flush();
-            let _ = writeln!(io::stderr(), "causelog: {failure}");
+            let hint = if failure.is_damage() { "; `causelog verify DIR` lists all damage" } else { "" };
+            tell(&format!("causelog: {failure}{hint}"));
             failure.status().into()
         }
     }
+}
+
+/// Says something on stderr. What comes from arguments, files and stores must not steer the terminal.
+fn tell(text: &str) {
+    // Nobody is left to be told that nobody can be told.
+    let _ = writeln!(io::stderr(), "{}", table::clean(text));
 }

@@ -4,13 +4,16 @@ use std::io::{self, Read, Write};
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use causelog::{AppendReceipt, Coordinate, EventKind, ExpectedRevision, NewEvent, Outcome, Revision, limits};
+use causelog::{
+    AppendError, AppendErrorKind, AppendReceipt, EventKind, ExpectedRevision, NewEvent, Outcome, Revision,
+    limits,
+};
 use serde_json::{Value, json};
 
 use crate::args::{Format, Output};
-use crate::commands::open_to_write;
-use crate::failure::{Failure, Status, ended_quietly};
-use crate::id::{NamedEvent, event_id};
+use crate::commands::{application_stream, open_to_write};
+use crate::failure::{Failure, Status, ended_quietly, hashed};
+use crate::id::NamedEvent;
 use crate::{json, table, time};
 
 #[derive(Debug, clap::Args)]
@@ -27,7 +30,7 @@ pub(crate) struct AppendArgs {
     #[arg(long)]
     scope: String,
     /// What happened, as 0x1001.
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     kind: EventKind,
     /// The event's id; made unless given. Appending the same event with the same id again changes nothing.
     #[arg(long)]
@@ -37,7 +40,7 @@ pub(crate) struct AppendArgs {
     cause: Vec<NamedEvent>,
     /// The conversation it belongs to; its own id unless given.
     #[arg(long, value_name = "ID")]
-    correlation: Option<String>,
+    correlation: Option<NamedEvent>,
     /// A tag; repeatable.
     #[arg(long)]
     tag: Vec<String>,
@@ -45,7 +48,7 @@ pub(crate) struct AppendArgs {
     #[arg(long, value_parser = time::parse, allow_negative_numbers = true)]
     time: Option<i64>,
     /// What the stream must be like: any, empty, exists, or the revision of its last event.
-    #[arg(long, default_value = "any", value_name = "any|empty|exists|N")]
+    #[arg(long, default_value = "any", value_name = "any|empty|exists|N", allow_hyphen_values = true)]
     expect: Expect,
     #[command(flatten)]
     output: Output,
@@ -73,31 +76,55 @@ impl FromStr for Expect {
 
 pub(crate) fn run(args: AppendArgs, out: &mut dyn Write) -> Result<Status, Failure> {
     let format = args.output.format;
-    let directory = args.dir.clone();
-    let event = event(args)?;
-    let store = open_to_write(&directory)?;
+    let event = event(&args)?;
+    let store = open_to_write(&args.dir)?;
     let appended = store.append(event);
     let closed = store.close();
-    let receipt = appended?;
+    let receipt = appended.map_err(|error| refused(error, &args))?;
     // The event is there: a reader that went away changes nothing about that.
     ended_quietly(print(format, &receipt, out))?;
     closed?;
     Ok(Status::Fine)
 }
 
-fn event(args: AppendArgs) -> Result<NewEvent, Failure> {
+/// A refusal in the words that the event was given in: it is the only one, and no batch's.
+fn refused(error: AppendError, args: &AppendArgs) -> Failure {
+    let given = |named: &NamedEvent| format!("{}{}", named.given, hashed(&named.given, named.id));
+    let fate = error.fate();
+    match error.kind() {
+        AppendErrorKind::UnknownCause { cause, .. } => {
+            match args.cause.iter().find(|named| named.id == *cause) {
+                Some(named) => Failure::Unfit(format!("no cause {} is in the store; {fate}", given(named))),
+                None => Failure::Append(error),
+            }
+        }
+        AppendErrorKind::IdConflict { position, .. } => match &args.id {
+            Some(named) => Failure::Unfit(format!(
+                "event {} is already stored at position {position} with other content; {fate}",
+                given(named)
+            )),
+            None => Failure::Append(error),
+        },
+        AppendErrorKind::EventTooLarge { bytes, limit, .. } => {
+            Failure::Misuse(format!("the event takes {bytes} bytes; at most {limit} are allowed; {fate}"))
+        }
+        _ => Failure::Append(error),
+    }
+}
+
+fn event(args: &AppendArgs) -> Result<NewEvent, Failure> {
     // All that can be refused without reading the payload comes first.
-    let stream = Coordinate::new(&args.entity, &args.scope)?;
+    let stream = application_stream(&args.entity, &args.scope).map_err(Failure::Misuse)?;
     let kind = EventKind::new(args.kind.bits())?;
     let mut event = NewEvent::new(&stream, kind, &payload(&args.payload)?)?
         .caused_by(args.cause.iter().map(|cause| cause.id))?
         .with_tags(&args.tag)?
         .expecting(args.expect.0);
-    if let Some(id) = args.id {
-        event = event.with_id(id.id);
+    if let Some(named) = &args.id {
+        event = event.with_id(named.id);
     }
-    if let Some(correlation) = args.correlation {
-        event = event.with_correlation(event_id(&correlation));
+    if let Some(named) = &args.correlation {
+        event = event.with_correlation(named.id);
     }
     Ok(match args.time {
         Some(ms) => event.occurred_at_ms(ms),
@@ -130,11 +157,16 @@ fn from_stdin() -> Result<String, Failure> {
     }
 }
 
-fn print(format: Format, receipt: &AppendReceipt, out: &mut dyn Write) -> Result<(), Failure> {
-    let outcome = match receipt.outcome {
+/// For programs; stable.
+pub(crate) fn outcome_name(outcome: Outcome) -> &'static str {
+    match outcome {
         Outcome::Written => "written",
         Outcome::Found | Outcome::FoundErased => "already_stored",
-    };
+    }
+}
+
+fn print(format: Format, receipt: &AppendReceipt, out: &mut dyn Write) -> Result<(), Failure> {
+    let outcome = outcome_name(receipt.outcome);
     match format {
         Format::Json => {
             let document = json!({

@@ -40,10 +40,10 @@ pub(crate) struct ReadArgs {
     #[arg(long)]
     reverse: bool,
     /// At most so many events.
-    #[arg(long, value_name = "COUNT")]
+    #[arg(long, value_name = "COUNT", allow_hyphen_values = true)]
     limit: Option<u64>,
     /// From this position on; with --reverse, from the one before it.
-    #[arg(long, value_name = "POSITION")]
+    #[arg(long, value_name = "POSITION", allow_hyphen_values = true)]
     from: Option<u64>,
     /// How to print the events.
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
@@ -67,25 +67,25 @@ struct RegionArgs {
     #[arg(long)]
     scope: Option<String>,
     /// This kind, as 0x1001, or any other kind or category given; repeatable.
-    #[arg(long, value_name = "KIND")]
+    #[arg(long, value_name = "KIND", allow_hyphen_values = true)]
     kind: Vec<EventKind>,
     /// This category, as 0x1, or any other kind or category given; repeatable.
-    #[arg(long, value_name = "CATEGORY")]
+    #[arg(long, value_name = "CATEGORY", allow_hyphen_values = true)]
     category: Vec<Category>,
     /// With this tag, and every other one given; repeatable.
     #[arg(long, value_name = "TAG")]
     tag: Vec<String>,
     /// Positions from A to before B; either may be left out.
-    #[arg(long, value_name = "A..B")]
+    #[arg(long, value_name = "A..B", allow_hyphen_values = true)]
     positions: Option<Between>,
     /// Revisions from A to before B; either may be left out.
-    #[arg(long, value_name = "A..B")]
+    #[arg(long, value_name = "A..B", allow_hyphen_values = true)]
     revisions: Option<Between>,
     /// Recorded at this time or later: RFC 3339, or milliseconds since 1970-01-01 UTC.
-    #[arg(long, value_name = "TIME", value_parser = time::parse_recorded)]
+    #[arg(long, value_name = "TIME", value_parser = time::parse_recorded, allow_hyphen_values = true)]
     since: Option<u64>,
     /// Recorded before this time.
-    #[arg(long, value_name = "TIME", value_parser = time::parse_recorded)]
+    #[arg(long, value_name = "TIME", value_parser = time::parse_recorded, allow_hyphen_values = true)]
     until: Option<u64>,
     /// The library's own events too.
     #[arg(long = "library")]

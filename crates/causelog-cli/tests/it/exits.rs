@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::process::Stdio;
 
-use causelog::Store;
+use causelog::{Coordinate, EventKind, NewEvent, Store};
 
 use crate::helpers::{Place, Ran, chain, command, demo, flip, import, run, segment};
 
@@ -91,8 +91,50 @@ fn a_damaged_store_is_told_with_file_and_offset() {
             ran.check_refused(1, &["00000000000000000001.seg, offset "]);
         }
     }
-    append(&store).check_refused(1, &["00000000000000000001.seg, offset "]);
+    append(&store)
+        .check_refused(1, &["00000000000000000001.seg, offset ", "`causelog verify DIR` lists all"]);
     run(&["demo", &store]).check_refused(1, &["offset"]);
+}
+
+/// Turns over a byte of the payload of a store's only event and mends the frame's checksum; gives its offset.
+fn tamper(store: &str) -> u64 {
+    let living = Store::open(store).unwrap();
+    let event =
+        NewEvent::new(&Coordinate::new("e", "s").unwrap(), EventKind::of::<0x1001>(), "payload").unwrap();
+    let location = living
+        .append(event.with_id("0192f0c1-2345-7abc-8def-0123456789ab".parse().unwrap()))
+        .unwrap()
+        .location;
+    living.close().unwrap();
+    let path = segment(store);
+    let mut bytes = fs::read(&path).unwrap();
+    let start = usize::try_from(location.offset.0).unwrap();
+    let end = start + usize::try_from(location.bytes).unwrap();
+    bytes[end - 1] ^= 1;
+    // Over the segment's salt, the frame's offset, the length word, and what stands behind the checksum.
+    let (salt, offset) = (&bytes[88..96], location.offset.0.to_le_bytes());
+    let sum = crc32fast::hash(&[salt, &offset, &bytes[start..start + 4], &bytes[start + 8..end]].concat());
+    bytes[start + 4..start + 8].copy_from_slice(&sum.to_le_bytes());
+    fs::write(&path, bytes).unwrap();
+    location.offset.0
+}
+
+#[test]
+fn tampering_is_damage_named_by_file_and_offset_wherever_it_is_read() {
+    let place = Place::new();
+    let store = place.store();
+    let id = "0192f0c1-2345-7abc-8def-0123456789ab";
+    let here = format!("00000000000000000001.seg, offset {}: the payload of event {id}", tamper(&store));
+    for args in [
+        vec!["read", &store],
+        vec!["get", &store, id],
+        vec!["trace", &store, "ancestors", id],
+        vec!["trace", &store, "descendants", id],
+    ] {
+        run(&args).check_refused(1, &[&here, "`causelog verify DIR` lists all damage"]);
+    }
+    let verified = run(&["verify", &store, "--format=json"]);
+    assert!(verified.code == 1 && verified.out.contains("payload_changed"), "{verified:?}");
 }
 
 #[test]
@@ -142,11 +184,57 @@ fn misuse_is_told_from_everything_else() {
         vec!["read", &store, "--category", "16"],
         vec!["read", &store, "--format", "xml"],
         vec!["trace", &store, "ancestors"],
+        vec!["get", &store, ""],
+        vec!["trace", &store, "ancestors", ""],
     ] {
         let ran = run(&args);
         assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{args:?}: {ran:?}");
         assert!(!ran.err.is_empty());
     }
+}
+
+#[test]
+fn a_value_that_begins_with_a_hyphen_is_refused_as_a_value() {
+    let place = demo();
+    let store = place.store();
+    let append = ["append", &store, "0", "--entity=e", "--scope=s"];
+    let import = ["import", &store, "-", "--entity==e", "--scope==s", "--kind==0x1001"];
+    for (args, option) in [
+        (&["read", &store][..], "--from"),
+        (&["read", &store], "--limit"),
+        (&["read", &store], "--kind"),
+        (&["read", &store], "--category"),
+        (&["read", &store], "--positions"),
+        (&["read", &store], "--since"),
+        (&["read", &store], "--until"),
+        (&append, "--kind"),
+        (&append, "--expect"),
+        (&import, "--batch"),
+    ] {
+        let refused = run(&[args, &[option, "-1"]].concat());
+        refused.check_refused(2, &["invalid value '-1'", option]);
+    }
+}
+
+#[test]
+fn nothing_that_is_told_can_steer_a_terminal() {
+    let place = Place::new();
+    let (store, evil) = (place.store(), "\u{1b}[2J\u{9b}5m");
+    let line = "{\"id\":\"x\",\"c\":\"\\u001b[2J\"}\n";
+    let stream = ["--entity=e", "--scope=s", "--kind=0x1001"];
+    let cause = format!("--cause={evil}");
+    for ran in [
+        import(&place, line, &[]),
+        import(&place, line, &["--skip-bad"]),
+        run(&["get", &store, evil]),
+        run(&[&["append", &store, "0", &cause], &stream[..]].concat()),
+        run(&["get", &format!("{store}{evil}"), "x"]),
+        run(&["read", &store, "--kind", evil]),
+        run(&[evil]),
+    ] {
+        assert!(!ran.err.is_empty() && !ran.err.contains(['\u{1b}', '\u{9b}']), "{ran:?}");
+    }
+    assert!(import(&place, line, &[]).err.contains("\\u{1b}[2J"), "it is shown, and not left out");
 }
 
 #[test]

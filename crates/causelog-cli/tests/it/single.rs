@@ -58,7 +58,8 @@ fn an_append_again_with_the_same_id_is_found() {
     let again = append(&place, "{}", &["--id=x", "--format=json", "--expect=empty"]).json();
     assert_eq!((&first["outcome"], &again["outcome"]), (&json!("written"), &json!("already_stored")));
     assert_eq!(first["hash"], again["hash"]);
-    append(&place, "[]", &["--id=x"]).check_refused(1, &["other content", "nothing was written"]);
+    append(&place, "[]", &["--id=x"])
+        .check_refused(1, &["event x (as", "other content", "nothing was written"]);
     assert_eq!(events(&place).len(), 1);
 }
 
@@ -73,7 +74,15 @@ fn an_expectation_that_does_not_hold_is_answered_with_no() {
     append(&place, "2", &["--expect=exists"]).fine();
     append(&place, "3", &["--expect=any"]).fine();
     append(&place, "4", &["--expect=never"]).check_refused(2, &["--expect"]);
-    append(&place, "4", &["--cause=nobody"]).check_refused(1, &["names cause"]);
+    let id = "d82cfae3-f143-075b-e6b9-ae8e37077271";
+    let unknown = append(&place, "4", &["--cause=abc"]);
+    unknown.check_refused(
+        1,
+        &[&format!("no cause abc (as an id it is {id}) is in the store"), "nothing was written"],
+    );
+    assert!(!unknown.err.contains("batch"), "{}", unknown.err);
+    let unknown = append(&place, "4", &["--cause", id]);
+    unknown.check_refused(1, &[&format!("no cause {id} is in the store")]);
     assert_eq!(events(&place).len(), 4);
 }
 
@@ -96,13 +105,17 @@ fn values_that_the_data_model_does_not_allow_are_misuse() {
     for (entity, scope, kind, says) in [
         ("", "s", "0x1001", "entity is empty"),
         ("e", "s", "0xd001", "reserved"),
-        ("$e", "s", "0x1001", "library"),
+        ("$e", "s", "0x1001", "entity \"$e\" begins with $, which is the library's own"),
         ("e", "s", "click", "event kind"),
     ] {
         let args = ["append", &store, "0", "--entity", entity, "--scope", scope, "--kind", kind];
         run(&args).check_refused(2, &[says]);
     }
     append(&place, "0", &["--cause=a", "--cause=a"]).check_refused(2, &["given twice"]);
+    for option in ["--id=", "--cause=", "--correlation="] {
+        append(&place, "0", &[option]).check_refused(2, &["an id must not be empty"]);
+    }
+    assert!(!place.path("store").exists());
 }
 
 #[test]
