@@ -66,7 +66,8 @@ fn rows(store: &Store) -> Result<Vec<(&'static str, String)>, Failure> {
     ];
     if let Some(tail) = &report.torn_tail {
         let (file, offset, bytes) = (table::clean(&tail.file), tail.offset, table::count(tail.bytes));
-        rows.push(("torn tail", format!("{bytes} bytes from offset {offset} of {file}, never acknowledged")));
+        let why = "which nothing shows to have been synced";
+        rows.push(("torn tail", format!("{bytes} bytes from offset {offset} of {file}, {why}")));
     }
     if report.dead_bytes > 0 {
         rows.push(("dead bytes", table::count(report.dead_bytes)));
@@ -80,7 +81,7 @@ fn rows(store: &Store) -> Result<Vec<(&'static str, String)>, Failure> {
 }
 
 /// For programs; stable.
-fn left_name(left: Left) -> &'static str {
+pub(crate) fn left_name(left: Left) -> &'static str {
     match left {
         Left::New => "new",
         Left::Closed => "closed",
@@ -96,7 +97,7 @@ pub(crate) fn left_text(report: &OpenReport) -> &'static str {
         Left::New => "new",
         Left::Closed => "closed in order the last time",
         Left::Unclosed => {
-            "not closed: its last process ended, or the power went; nothing acknowledged is lost"
+            "not closed: its last process ended, or the power went; the end of the log was recovered"
         }
         Left::StaleMark => "marked as closed, but written to since; the log is right",
         Left::InUse => "in use: another process is writing it",

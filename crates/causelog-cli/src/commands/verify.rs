@@ -62,7 +62,7 @@ fn print(
     out.flush().map_err(Failure::Output)
 }
 
-fn document(report: &VerifyReport, verdict: &'static str) -> Value {
+pub(crate) fn document(report: &VerifyReport, verdict: &'static str) -> Value {
     let findings: Vec<Value> = report
         .findings
         .iter()
@@ -106,7 +106,9 @@ fn rows(report: &VerifyReport, verdict: &'static str) -> Vec<(&'static str, Stri
         let (file, offset, bytes) = (table::clean(&tail.file), tail.offset, table::count(tail.bytes));
         rows.push((
             "torn tail",
-            format!("{bytes} bytes from offset {offset} of {file}, never acknowledged: no damage"),
+            format!(
+                "{bytes} bytes from offset {offset} of {file}, which nothing shows to have been synced: no damage"
+            ),
         ));
     }
     if report.dead_bytes > 0 {

@@ -76,13 +76,57 @@ fn a_torn_tail_is_reported_and_no_damage() {
     let stat = run(&["stat", &store, "--format", "json"]).json();
     assert_eq!(stat["report"]["torn_tail"]["offset"], told["torn_tail"]["offset"]);
     assert_eq!(stat["report"]["left"], "unclosed");
-    assert!(run(&["stat", &store]).fine().contains("never acknowledged"));
+    let shown = run(&["stat", &store]).fine();
+    for part in ["nothing shows to have been synced", "the end of the log was recovered"] {
+        assert!(shown.contains(part), "{part:?} is not in:\n{shown}");
+    }
 
     // What is appended next makes the tail dead bytes, still no damage.
     run(&["append", &store, "3", "--entity", "e", "--scope", "s", "--kind", "0x1001"]).fine();
     let told = run(&["verify", &store, "--format", "json"]).json();
     assert_eq!((&told["events"], &told["segments"]), (&4.into(), &2.into()), "{told}");
     assert!(told["dead_bytes"].as_u64().unwrap() >= 100, "{told}");
+}
+
+#[test]
+fn a_loss_of_what_was_published_is_not_called_a_torn_tail() {
+    let place = Place::new();
+    let store = torn(&place);
+    // Into the last event, which the published end in `lock` covers.
+    let bytes = fs::read(segment(&store)).unwrap();
+    let end = bytes.windows(100).position(|bytes| bytes == [0xab; 100]).unwrap();
+    flip(&segment(&store), end - 2);
+    let ran = run(&["verify", &store, "--format", "json"]);
+    let told: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    let kinds: Vec<_> =
+        told["findings"].as_array().unwrap().iter().map(|found| found["kind"].clone()).collect();
+    assert_eq!((ran.code, kinds), (1, vec!["corrupt".into(), "cut_off".into()]), "{told}");
+    assert_eq!(told["torn_tail"], serde_json::Value::Null);
+    let shown = run(&["verify", &store]);
+    assert!(
+        shown.code == 1 && shown.out.contains("cut_off") && !shown.out.contains("no damage"),
+        "{shown:?}"
+    );
+}
+
+#[test]
+fn what_is_no_regular_file_is_a_finding_and_the_rest_is_covered() {
+    for name in ["closed", "store", "lock"] {
+        let place = demo();
+        let file = place.path("store").join(name);
+        fs::remove_file(&file).unwrap();
+        fs::create_dir(&file).unwrap();
+        let ran = run(&["verify", &place.store(), "--format", "json"]);
+        let told: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+        assert_eq!((ran.code, &told["events"]), (1, &7.into()), "{name}: {told}");
+        let finding = &told["findings"][0];
+        assert_eq!(finding["kind"], "not_a_file", "{told}");
+        assert!(finding["file"].as_str().unwrap().ends_with(name), "{told}");
+        let store = place.store();
+        run(&["read", &store]).check_refused(1, &[name, "not a regular file"]);
+        run(&["append", &store, "3", "--entity", "e", "--scope", "s", "--kind", "0x1001"])
+            .check_refused(1, &[name, "not a regular file"]);
+    }
 }
 
 #[test]
