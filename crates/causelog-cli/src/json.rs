@@ -107,7 +107,8 @@ pub(crate) fn payload(payload: &Payload) -> Value {
     }
 }
 
-fn evidence(evidence: &Evidence) -> Value {
+/// What allowed an event.
+pub(crate) fn evidence(evidence: &Evidence) -> Value {
     match evidence {
         Evidence::Admitted { gates } => json!({ "admitted_by": gates }),
         Evidence::Bypassed { reason, justification } => {

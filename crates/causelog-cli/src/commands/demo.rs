@@ -58,8 +58,8 @@ fn check_free(directory: &Path) -> Result<(), Failure> {
         Ok(store) => match store.counts()?.events {
             0 => Ok(()),
             events => Err(Failure::Misuse(format!(
-                "{shown} already holds a store with {} events; {wanted}",
-                table::count(events)
+                "{shown} already holds a store with {}; {wanted}",
+                table::counted(events, "event")
             ))),
         },
         Err(Failure::Open(OpenError::Log(LogError::NotAStore { .. }))) => {
@@ -103,8 +103,14 @@ fn explore(directory: &Path) -> String {
 }
 
 fn document(kept: Option<&Path>, chapters: &[Chapter], ending: &Ending) -> Value {
-    let chapters: Vec<Value> =
-        chapters.iter().map(|chapter| json!({ "title": chapter.title, "lines": chapter.lines })).collect();
+    let fields = |chapter: &Chapter| {
+        let mut fields = json!({ "title": chapter.title });
+        if let (Some(fields), Some(facts)) = (fields.as_object_mut(), chapter.facts.as_object()) {
+            fields.extend(facts.clone());
+        }
+        fields
+    };
+    let chapters: Vec<Value> = chapters.iter().map(fields).collect();
     json!({
         "directory": kept.map(|directory| directory.display().to_string()),
         "chapters": chapters,

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use causelog::{Depth, Event, EventId, EventKind, Position, ReadError, Store};
 use clap::ValueEnum;
+use serde_json::Value;
 
 use crate::commands::open_to_read;
 use crate::failure::{Failure, Status};
@@ -86,14 +87,18 @@ pub(crate) fn run(args: &TraceArgs, out: &mut dyn Write) -> Result<Status, Failu
 
 type Walk = Box<dyn Iterator<Item = Result<Event, ReadError>>>;
 
-/// The tree of what led to an event.
-pub(crate) fn ancestors_tree(store: &Store, event: &str, label: &str) -> Result<String, Failure> {
+/// What led to an event: as a tree for people, and event by event for programs.
+pub(crate) fn ancestors(store: &Store, event: &str, label: &str) -> Result<(String, Vec<Value>), Failure> {
     let named = NamedEvent { given: event.to_owned(), id: event_id(event) };
     let label: Field = label.parse().map_err(Failure::Misuse)?;
-    let events = walk(store, Along::Ancestors, &named)?;
+    let nodes = || -> Result<_, Failure> {
+        let events = walk(store, Along::Ancestors, &named)?;
+        Ok(events.map(|event| Ok(Node::new(&event?, Some(&label)))))
+    };
     let mut tree = Vec::new();
-    tree::print(&mut tree, &mut events.map(|event| Ok(Node::new(&event?, Some(&label)))), Along::Ancestors)?;
-    Ok(String::from_utf8_lossy(&tree).into_owned())
+    tree::print(&mut tree, &mut nodes()?, Along::Ancestors)?;
+    let values: Result<Vec<Value>, Failure> = nodes()?.map(|node| Ok(print::node(&node?))).collect();
+    Ok((String::from_utf8_lossy(&tree).into_owned(), values?))
 }
 
 fn walk(store: &Store, along: Along, named: &NamedEvent) -> Result<Walk, Failure> {
@@ -131,7 +136,7 @@ impl Node {
 
 fn label_of(event: &Event, field: &Field) -> Option<String> {
     let payload = json::payload(event.payload.as_ref()?);
-    let value = field.find(&payload)?;
+    let value = field.find(&payload).filter(|value| !value.is_null())?;
     let text = scalar_text(value).unwrap_or_else(|| value.to_string());
     (!text.is_empty()).then(|| table::clean(&text))
 }

@@ -29,7 +29,29 @@ fn the_story_is_there_for_programs_too() {
     let told = run(&["demo", &place.store(), "--format", "json"]).json();
     assert_eq!(told["directory"], place.store());
     assert_eq!((&told["events"], &told["verdict"]), (&7.into(), &"sound".into()));
-    assert!(told["chapters"].as_array().unwrap().iter().all(|chapter| chapter["lines"].is_array()));
+    let chapters = told["chapters"].as_array().unwrap();
+    assert_eq!(chapters.len(), 8);
+    assert!(chapters.iter().all(|chapter| chapter["title"].is_string() && chapter["lines"].is_null()));
+    let event = |name: &str| run(&["get", &place.store(), name, "--format", "json"]).json();
+    for told in chapters.iter().filter_map(|chapter| chapter["events"].as_array()).flatten() {
+        if told["outcome"] == "rejected" {
+            assert_eq!((&told["expected_revision"], &told["actual_revision"]), (&0.into(), &2.into()));
+            continue;
+        }
+        let stored = event(told["name"].as_str().unwrap());
+        for field in ["id", "entity", "scope", "position", "revision", "hash"] {
+            assert_eq!(told[field], stored[field], "{field} of {told}");
+        }
+    }
+    let outcomes: Vec<_> = chapters.iter().map(|chapter| chapter["events"][0]["outcome"].as_str()).collect();
+    let expected = ["written", "written", "written", "rejected", "already_stored"].map(Some);
+    assert_eq!(outcomes, [&expected[..], &[None; 3]].concat());
+    let bypassed = &chapters[2]["events"][1];
+    assert_eq!(bypassed["denied_by"][0]["code"], "too_loud");
+    assert_eq!(bypassed["evidence"], event("siren-loudest")["evidence"]);
+    assert_eq!((&chapters[5]["left"], &chapters[5]["head"]), (&"closed".into(), &told["head"]));
+    assert_eq!(chapters[6]["ancestors"].as_array().map(Vec::len), Some(6));
+    assert_eq!(chapters[7]["verification"]["verdict"], "sound");
     assert_eq!(run(&["stat", &place.store(), "--format=json"]).json()["head"], told["head"]);
 }
 

@@ -69,6 +69,14 @@ fn json_has_position_depth_id_causes_and_label() {
 }
 
 #[test]
+fn where_the_label_is_null_the_id_stands() {
+    let place = Place::new();
+    import(&place, "{\"id\":\"a\",\"l\":null}\n{\"id\":\"b\",\"l\":[],\"c\":\"a\"}\n", &[]).fine();
+    let id = run(&["get", &place.store(), "a", "--format=json"]).json()["id"].as_str().unwrap().to_owned();
+    assert_eq!(trace(&place, "descendants", "a", &["--format=ids", "--label=/l"]), format!("{id}\n[]\n"));
+}
+
+#[test]
 fn dot_points_from_causes_to_effects_within_the_trace() {
     let place = demo();
     import(&place, "{\"id\":\"a \\\"b\\\\\",\"c\":\"lights-on\"}\n", &[]).fine();

@@ -5,18 +5,19 @@
 use std::path::Path;
 
 use causelog::{
-    AppendErrorKind, Coordinate, Denial, EventKind, ExpectedRevision, GateSet, InvalidValue, Mode, NewEvent,
-    Pipeline, Proposal, Revision, Store, StoreHead, gate_fn,
+    AppendErrorKind, AppendReceipt, Coordinate, Denial, EventKind, ExpectedRevision, GateSet, InvalidValue,
+    Mode, NewEvent, Pipeline, Proposal, Revision, Store, StoreHead, gate_fn,
 };
 use serde_json::{Value, json};
 
-use crate::commands::stat::left_text;
-use crate::commands::trace::ancestors_tree;
+use crate::commands::append::outcome_name;
+use crate::commands::stat::{left_name, left_text};
+use crate::commands::trace::ancestors;
 use crate::commands::verify;
 use crate::commands::{open_to_read, open_to_write};
 use crate::failure::{Failure, Status};
 use crate::id::event_id;
-use crate::table;
+use crate::{json, table};
 
 const OPENED: EventKind = EventKind::of::<0x1001>();
 const MOVED: EventKind = EventKind::of::<0x1002>();
@@ -24,10 +25,20 @@ const RAISED: EventKind = EventKind::of::<0x2001>();
 const SOUNDED: EventKind = EventKind::of::<0x2002>();
 const LIT: EventKind = EventKind::of::<0x2003>();
 
-/// A part of the story, as it is printed.
+/// A part of the story, for people and for programs.
 pub(super) struct Chapter {
     pub(super) title: &'static str,
     pub(super) lines: Vec<String>,
+    /// What the lines say, in fields.
+    pub(super) facts: Value,
+}
+
+impl Chapter {
+    /// One that tells of several things, each in a line and in fields.
+    fn of(title: &'static str, things: Vec<(String, Value)>) -> Self {
+        let (lines, facts): (Vec<String>, Vec<Value>) = things.into_iter().unzip();
+        Self { title, lines, facts: json!({ "events": facts }) }
+    }
 }
 
 /// How it ends.
@@ -59,7 +70,7 @@ pub(super) fn tell(directory: &Path) -> Result<(Vec<Chapter>, Ending), Failure> 
 }
 
 fn streams_and_causes(store: &Store) -> Result<Chapter, Failure> {
-    let lines = vec![
+    let things = vec![
         append(store, event("door-opened", "door:front", OPENED, &[], json!({ "by": "key" }))?)?,
         append(store, event("motion-seen", "hall", MOVED, &[], json!({ "seconds": 4 }))?)?,
         append(
@@ -73,10 +84,10 @@ fn streams_and_causes(store: &Store) -> Result<Chapter, Failure> {
             )?,
         )?,
     ];
-    Ok(Chapter {
-        title: "Events go to streams and name their causes. When an append returns, it is on disk.",
-        lines,
-    })
+    Ok(Chapter::of(
+        "Events go to streams and name their causes. When an append returns, it is on disk.",
+        things,
+    ))
 }
 
 fn batch(store: &Store) -> Result<Chapter, Failure> {
@@ -84,13 +95,12 @@ fn batch(store: &Store) -> Result<Chapter, Failure> {
         event("siren-on", "siren", SOUNDED, &["alarm-raised"], json!({ "volume": 3 }))?,
         event("lights-on", "lights", LIT, &["alarm-raised"], json!({ "rooms": ["hall", "stairs"] }))?,
     ];
-    let names = batch.each_ref().map(|named| named.name);
-    let streams = batch.each_ref().map(|named| named.event.coordinate().to_string());
-    let receipts = store.append_batch(batch.into_iter().map(|named| named.event).collect::<Vec<_>>())?;
-    let lines = receipts.iter().zip(names).zip(streams).map(|((receipt, name), stream)| {
-        line(name, &stream, &format!("position {}, revision {}", receipt.position, receipt.revision))
+    let receipts = store.append_batch(batch.each_ref().map(|named| named.event.clone()).to_vec())?;
+    let things = receipts.iter().zip(batch).map(|(receipt, named)| {
+        let place = format!("position {}, revision {}", receipt.position, receipt.revision);
+        (line(named.name, &named.stream(), &place), named.fields(receipt))
     });
-    Ok(Chapter { title: "A batch is all or nothing, over any streams.", lines: lines.collect() })
+    Ok(Chapter::of("A batch is all or nothing, over any streams.", things.collect()))
 }
 
 fn gates(store: &Store) -> Result<Chapter, Failure> {
@@ -99,22 +109,35 @@ fn gates(store: &Store) -> Result<Chapter, Failure> {
     let louder = event("siren-louder", "siren", SOUNDED, &["siren-on"], json!({ "volume": 6 }))?;
     let causes = ["siren-louder", "motion-seen"];
     let loudest = event("siren-loudest", "siren", SOUNDED, &causes, json!({ "volume": 11 }))?;
-    let mut lines = Vec::new();
+    let (mut lines, mut facts) = (Vec::new(), Vec::new());
     for named in [louder, loudest] {
-        match pipeline.admit(&house, Proposal::new(named.event)) {
+        let (receipt, denied) = match pipeline.admit(&house, Proposal::new(named.event.clone())) {
             Ok(receipt) => {
-                store.commit(receipt)?;
                 lines.push(format!("{:<14} admitted by gates armed and volume", named.name));
+                (receipt, Vec::new())
             }
             Err(denied) => {
-                lines.push(format!("{:<14} {denied}", named.name));
                 let why = "the neighbours asked for it";
-                store.commit(pipeline.bypass(denied.into_proposal(), "emergency", why)?)?;
+                lines.push(format!("{:<14} {denied}", named.name));
                 lines.push(format!("{:<14} bypassed the gates: emergency, {why}", named.name));
+                let denials = denied.denials().iter().map(denial).collect();
+                (pipeline.bypass(denied.into_proposal(), "emergency", why)?, denials)
             }
+        };
+        let evidence = json::evidence(receipt.evidence());
+        for receipt in store.commit(receipt)? {
+            let mut fields = named.fields(&receipt);
+            fields["denied_by"] = Value::Array(denied.clone());
+            fields["evidence"] = evidence.clone();
+            facts.push(fields);
         }
     }
-    Ok(Chapter { title: "Gates judge first, and the log keeps what allowed an event.", lines })
+    let title = "Gates judge first, and the log keeps what allowed an event.";
+    Ok(Chapter { title, lines, facts: json!({ "events": facts }) })
+}
+
+fn denial(denial: &Denial) -> Value {
+    json!({ "gate": denial.gate, "code": denial.code, "message": denial.message, "details": denial.details })
 }
 
 fn pipeline() -> Result<Pipeline<House>, Failure> {
@@ -137,24 +160,32 @@ fn pipeline() -> Result<Pipeline<House>, Failure> {
 
 fn conflict(store: &Store) -> Result<Chapter, Failure> {
     let named = event("siren-off", "siren", SOUNDED, &[], json!({ "volume": 0 }))?;
-    let stale = named.event.expecting(ExpectedRevision::Exactly(Revision(0)));
-    let rejected = match store.append(stale) {
-        Err(error) if matches!(error.kind(), AppendErrorKind::WrongRevision { .. }) => error.to_string(),
-        Err(error) => return Err(error.into()),
-        Ok(_) => "it was taken, and should not have been".to_owned(),
+    let expected = Revision(0);
+    let stale = named.event.clone().expecting(ExpectedRevision::Exactly(expected));
+    let (rejected, actual) = match store.append(stale) {
+        Ok(_) => ("it was taken, and should not have been".to_owned(), None),
+        Err(error) => match error.kind() {
+            AppendErrorKind::WrongRevision { actual, .. } => (error.to_string(), *actual),
+            _ => return Err(error.into()),
+        },
     };
-    let lines = vec![line(named.name, "siren in home", "rejected"), rejected];
-    Ok(Chapter { title: "Who acts on an old state is told so.", lines })
+    let lines = vec![line(named.name, &named.stream(), "rejected"), rejected];
+    let mut fields = named.names();
+    fields["outcome"] = "rejected".into();
+    fields["expected_revision"] = expected.0.into();
+    fields["actual_revision"] = actual.map(|revision| revision.0).into();
+    Ok(Chapter { title: "Who acts on an old state is told so.", lines, facts: json!({ "events": [fields] }) })
 }
 
 fn retry(store: &Store) -> Result<Chapter, Failure> {
     let named = event("door-opened", "door:front", OPENED, &[], json!({ "by": "key" }))?;
-    let receipt = store.append(named.event)?;
-    let first =
-        format!("found at position {}: {} events as before", receipt.position, store.counts()?.events);
+    let receipt = store.append(named.event.clone())?;
+    let events = store.counts()?.events;
+    let first = format!("found at position {}: {events} events as before", receipt.position);
     Ok(Chapter {
         title: "A retry with the same id changes nothing.",
-        lines: vec![line(named.name, "door:front in home", &first)],
+        lines: vec![line(named.name, &named.stream(), &first)],
+        facts: json!({ "events": [named.fields(&receipt)], "events_in_store": events }),
     })
 }
 
@@ -164,12 +195,19 @@ fn reopened(store: &Store) -> Result<Chapter, Failure> {
         format!("{} events in {} streams, {}", counts.events, counts.streams, left_text(store.report())),
         format!("root {} covers them all, in their order", end.root),
     ];
-    Ok(Chapter { title: "Closed, and opened again.", lines })
+    let facts = json!({
+        "events_in_store": counts.events,
+        "streams": counts.streams,
+        "left": left_name(store.report().left),
+        "head": json::head(&end),
+    });
+    Ok(Chapter { title: "Closed, and opened again.", lines, facts })
 }
 
 fn why(store: &Store) -> Result<Chapter, Failure> {
-    let tree = ancestors_tree(store, "siren-loudest", "/id")?;
-    Ok(Chapter { title: "Why was the siren so loud?", lines: tree.lines().map(str::to_owned).collect() })
+    let (tree, nodes) = ancestors(store, "siren-loudest", "/id")?;
+    let lines = tree.lines().map(str::to_owned).collect();
+    Ok(Chapter { title: "Why was the siren so loud?", lines, facts: json!({ "ancestors": nodes }) })
 }
 
 fn verified(store: &Store) -> Result<(Chapter, Ending), Failure> {
@@ -186,7 +224,11 @@ fn verified(store: &Store) -> Result<(Chapter, Ending), Failure> {
     )];
     let ending =
         Ending { events: counts.events, streams: counts.streams, head: report.head, verdict, status };
-    Ok((Chapter { title: "Every group, frame, hash chain and root on disk, verified.", lines }, ending))
+    let facts = json!({ "verification": verify::document(&report, verdict) });
+    Ok((
+        Chapter { title: "Every group, frame, hash chain and root on disk, verified.", lines, facts },
+        ending,
+    ))
 }
 
 /// An event with the name that its id is hashed from.
@@ -194,6 +236,34 @@ struct Named {
     name: &'static str,
     causes: Vec<&'static str>,
     event: NewEvent,
+}
+
+impl Named {
+    fn stream(&self) -> String {
+        self.event.coordinate().to_string()
+    }
+
+    /// What it is called, before it is anywhere.
+    fn names(&self) -> Value {
+        let stream = self.event.coordinate();
+        json!({
+            "name": self.name,
+            "id": event_id(self.name).to_string(),
+            "entity": stream.entity(),
+            "scope": stream.scope(),
+            "causes": self.causes,
+        })
+    }
+
+    /// What it is called, and where it stands.
+    fn fields(&self, receipt: &AppendReceipt) -> Value {
+        let mut fields = self.names();
+        fields["position"] = receipt.position.0.into();
+        fields["revision"] = receipt.revision.0.into();
+        fields["hash"] = receipt.hash.to_string().into();
+        fields["outcome"] = outcome_name(receipt.outcome).into();
+        fields
+    }
 }
 
 fn event(
@@ -210,15 +280,14 @@ fn event(
     Ok(Named { name, causes: causes.to_vec(), event })
 }
 
-fn append(store: &Store, named: Named) -> Result<String, Failure> {
-    let stream = named.event.coordinate().to_string();
-    let receipt = store.append(named.event)?;
+fn append(store: &Store, named: Named) -> Result<(String, Value), Failure> {
+    let receipt = store.append(named.event.clone())?;
     let after = match named.causes.as_slice() {
         [] => String::new(),
         causes => format!(", caused by {}", causes.join(" and ")),
     };
     let place = format!("position {}, revision {}{after}", receipt.position, receipt.revision);
-    Ok(line(named.name, &stream, &place))
+    Ok((line(named.name, &named.stream(), &place), named.fields(&receipt)))
 }
 
 fn line(name: &str, stream: &str, what: &str) -> String {

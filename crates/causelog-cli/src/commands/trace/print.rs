@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::io::Write;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::commands::trace::{Along, Node, Nodes};
 use crate::failure::Failure;
@@ -19,20 +19,24 @@ pub(super) fn ids(out: &mut dyn Write, nodes: Nodes<'_>) -> Result<(), Failure> 
 pub(super) fn json(out: &mut dyn Write, nodes: Nodes<'_>) -> Result<(), Failure> {
     let mut values = Values::array(out);
     for node in nodes {
-        let node = node?;
-        let causes: Vec<String> = node.causes.iter().map(|id| id.to_string()).collect();
-        values.push(&json!({
-            "position": node.position.0,
-            "depth": node.depth.0,
-            "id": node.id.to_string(),
-            "causes": causes,
-            "label": node.label,
-            "kind": node.kind.to_string(),
-            "entity": node.entity,
-            "scope": node.scope,
-        }))?;
+        values.push(&self::node(&node?))?;
     }
     values.finish()
+}
+
+/// An event of a trace, for programs.
+pub(super) fn node(node: &Node) -> Value {
+    let causes: Vec<String> = node.causes.iter().map(|id| id.to_string()).collect();
+    json!({
+        "position": node.position.0,
+        "depth": node.depth.0,
+        "id": node.id.to_string(),
+        "causes": causes,
+        "label": node.label,
+        "kind": node.kind.to_string(),
+        "entity": node.entity,
+        "scope": node.scope,
+    })
 }
 
 /// Edges stand between events of the trace: an event's effects may have other causes that are not in it.
