@@ -2,9 +2,10 @@
 //!
 //! [`Machine`] is the writer as a state machine, without thread, queue or wait, so that a simulated disk can
 //! drive it; [`Writer`] shares one between threads. A [`Command`] is prepared on its caller's thread: ids made,
-//! payloads hashed. Then ids, causes and expected revisions are judged against all that is committed, positions
-//! and revisions are given, the stream's hash chain goes on, and one write and one sync make the group durable
-//! before anybody is answered.
+//! payloads hashed. It is judged at once, against all that is committed and all that is staged before it:
+//! ids, conditions, causes and expected revisions. Positions and revisions are given and the stream's hash
+//! chain goes on. A [`Job`] then makes the staged group durable with one write and one sync, while the next
+//! group is judged; and only then is anybody answered.
 //!
 //! This crate decides no policy and knows no particular index backend.
 //!
@@ -15,15 +16,23 @@
 //! use causelog_io::{Environment, MemoryStorage};
 //! use causelog_segment::{AppenderSettings, open_writer};
 //! use causelog_types::*;
-//! use causelog_writer::{Command, Machine, Writer, WriterSettings};
+//! use causelog_writer::{Command, RestartPolicy, Start, Writer, WriterSettings};
 //! # use std::sync::Arc;
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let environment = Environment::real(Arc::new(MemoryStorage::new()));
-//! let (log, snapshot, appender, _) = open_writer(&environment, AppenderSettings::default())?;
-//! let settings = WriterSettings::default();
-//! let index = Arc::new(MemoryIndex::new());
-//! let writer = Writer::new(Machine::start(&environment, log, snapshot, appender, index, settings)?);
+//! let appender_settings = AppenderSettings::default();
+//! let (log, snapshot, appender, _) = open_writer(&environment, appender_settings)?;
+//! let writer = Writer::start(Start {
+//!     environment: environment.clone(),
+//!     log,
+//!     snapshot,
+//!     appender,
+//!     appender_settings,
+//!     index: Arc::new(MemoryIndex::new()),
+//!     settings: WriterSettings::default(),
+//!     restarts: RestartPolicy::Once,
+//! })?;
 //!
 //! let door = Coordinate::new("door:1", "home")?;
 //! let opened = NewEvent::new(&door, EventKind::of::<0x1001>(), "by key")?.expecting(ExpectedRevision::Empty);
