@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use causelog_io::{Guard, Mutex};
@@ -111,6 +111,8 @@ pub(crate) struct FanOut {
     subscribers: Mutex<Vec<Subscriber>>,
     /// How many there are, to be asked without the lock.
     count: AtomicUsize,
+    /// Whether there will be no more; changed under the lock.
+    ended: AtomicBool,
 }
 
 pub(crate) struct Subscriber {
@@ -121,14 +123,20 @@ pub(crate) struct Subscriber {
 
 impl FanOut {
     pub(crate) fn new() -> Self {
-        Self { subscribers: Mutex::new(Vec::new()), count: AtomicUsize::new(0) }
+        Self {
+            subscribers: Mutex::new(Vec::new()),
+            count: AtomicUsize::new(0),
+            ended: AtomicBool::new(false),
+        }
     }
 
     pub(crate) fn subscribe(&self, region: Region, capacity: usize) -> Notifications {
         let (sender, receiver) = flume::bounded(capacity.max(1));
         let missed = Arc::new(AtomicU64::new(0));
         let mut subscribers = self.subscribers.lock();
-        subscribers.push(Subscriber { region, sender, missed: Arc::clone(&missed) });
+        if !self.ended.load(Ordering::SeqCst) {
+            subscribers.push(Subscriber { region, sender, missed: Arc::clone(&missed) });
+        }
         self.count.store(subscribers.len(), Ordering::SeqCst);
         Notifications { receiver, missed }
     }
@@ -157,7 +165,9 @@ impl FanOut {
 
     /// Tells them that there will be no more.
     pub(crate) fn end(&self) {
-        self.subscribers.lock().clear();
+        let mut subscribers = self.subscribers.lock();
+        self.ended.store(true, Ordering::SeqCst);
+        subscribers.clear();
         self.count.store(0, Ordering::SeqCst);
     }
 }

@@ -1,6 +1,7 @@
 //! The machine on a directory in memory, with indexes that fail and logs made by hand.
 
 mod catching_up;
+mod ending;
 mod failing;
 mod helpers;
 mod judging;

@@ -13,12 +13,18 @@ use crate::shared::{Engine, Shared, State};
 
 impl Shared {
     /// Gives the machine up after a panic, which tells all that wait that nobody knows, and starts it again if no
-    /// job is out.
+    /// job is out. One that had failed before stays so.
     pub(super) fn give_up(&self, state: &mut State) {
         tracing::error!("the writer panicked");
+        let failed = match &state.machine {
+            Engine::Running(machine) => machine.check().err(),
+            _ => None,
+        };
         state.machine = Engine::Broken;
-        if !state.leading {
-            self.restart(state);
+        match failed {
+            None | Some(Poison::Panicked) if state.leading => {}
+            None | Some(Poison::Panicked) => self.restart(state),
+            Some(poison) => self.end(state, poison),
         }
     }
 

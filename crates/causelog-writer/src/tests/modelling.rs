@@ -74,6 +74,8 @@ enum End {
     Abandon,
     Kill,
     PowerCut,
+    /// A power cut that leaves some of what was not synced, drawn from a seed.
+    PartialPowerCut(u64),
 }
 
 #[derive(Clone, Debug)]
@@ -149,7 +151,11 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Trouble::NoSpace),
         2 => (0..6_u64, fault).prop_map(|(nth, fault)| Trouble::Fault(nth, fault)),
     ];
-    let end = select(&[End::Close, End::Abandon, End::Kill, End::PowerCut][..]);
+    let end = prop_oneof![
+        3 => select(&[End::Close, End::Abandon, End::Kill][..]),
+        1 => Just(End::PowerCut),
+        2 => any::<u64>().prop_map(End::PartialPowerCut),
+    ];
     let reopen = (end, any::<bool>()).prop_map(|(end, same_index)| Step::Reopen { end, same_index });
     prop_oneof![
         9 => offer,

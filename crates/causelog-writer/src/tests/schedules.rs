@@ -7,7 +7,7 @@
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use causelog_index::MemoryIndex;
+use causelog_index::{Index as _, MemoryIndex};
 use causelog_io::{Fault, MemoryStorage};
 use causelog_segment::open_reader;
 use causelog_types::{EventId, Position};
@@ -396,25 +396,62 @@ fn whoever_waits_for_room_gets_it() {
 
 /// Spec: COMMIT-12, COMMIT-17
 #[test]
-fn whoever_waits_for_room_learns_of_a_close_and_of_a_failure() {
+fn whoever_waits_for_room_learns_of_a_close() {
     LazyLock::force(&GREAT);
     try_schedules(|| {
         let bench = Bench::begun();
-        let fails: bool = thread_rng().r#gen();
-        if fails {
-            bench.storage.fail(thread_rng().gen_range(0..6), Fault::SyncFailsAndDrops);
-        }
         let appends = (0..4).map(|number| bench.spawn(move |bench| bench.writer.append(&GREAT[number])));
         let appends = appends.collect();
-        let close = bench.spawn(|bench| drop(bench.writer.close()));
+        let close = bench.spawn(|bench| bench.writer.close().unwrap());
         for answer in join(appends) {
-            match answer.map_err(|error| error.kind().clone()) {
-                Ok(_) | Err(AppendErrorKind::Closed) => {}
-                Err(AppendErrorKind::Poisoned(_) | AppendErrorKind::LogFailed(_)) if fails => {}
-                Err(AppendErrorKind::Refused(_)) if fails => {}
-                Err(kind) => panic!("{kind}"),
+            if let Err(error) = answer {
+                assert!(matches!(error.kind(), AppendErrorKind::Closed), "{error}");
             }
         }
         close.join().unwrap();
+    });
+}
+
+/// Spec: COMMIT-4, COMMIT-12, COMMIT-14
+#[test]
+fn whoever_waits_for_room_learns_of_a_failure() {
+    LazyLock::force(&GREAT);
+    try_schedules(|| {
+        let bench = Bench::begun();
+        // The write of a group, its sync, its slot; a second group begins a segment.
+        bench.storage.fail(thread_rng().gen_range(0..2), Fault::SyncFailsAndDrops);
+        let appends = (0..4).map(|number| bench.spawn(move |bench| bench.writer.append(&GREAT[number])));
+        let failed = join(appends.collect()).into_iter().filter_map(Result::err).count();
+        assert!(failed > 0);
+        drop(bench.writer.close());
+    });
+}
+
+/// Somebody resets the index: whoever comes next finds out, and all are told, those too that wait for room.
+///
+/// Spec: COMMIT-12, INDEX-7
+#[test]
+fn an_index_that_was_reset_is_told_to_all() {
+    LazyLock::force(&GREAT);
+    try_schedules(|| {
+        let (storage, index) = (MemoryStorage::new(), Arc::new(MemoryIndex::new()));
+        let writer = start_writer_with(&storage, index.clone(), Durability::Sync, RestartPolicy::Once);
+        let bench = Bench { storage, writer: Arc::new(writer) };
+        bench.writer.append(&one(0)).unwrap();
+        let reset = spawn(move || index.reset().unwrap());
+        let tickets = (0..2).map(|number| {
+            bench.spawn(move |bench| bench.writer.submit(&GREAT[number]).and_then(|ticket| ticket.wait()))
+        });
+        let mut callers: Vec<_> = tickets.collect();
+        callers.extend((1..3).map(|number| bench.spawn(move |bench| bench.writer.append(&one(number)))));
+        for answer in join(callers) {
+            if let Err(error) = answer {
+                let told =
+                    matches!(error.kind(), AppendErrorKind::IndexFailed(_) | AppendErrorKind::Poisoned(_));
+                assert!(told, "{error}");
+            }
+        }
+        reset.join().unwrap();
+        drop(bench.writer.close());
     });
 }

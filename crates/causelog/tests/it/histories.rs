@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use causelog::{EventId, EventKind, ExpectedRevision, MemoryStorage, Query, Revision, Store};
+use causelog::{
+    Batch, EventId, EventKind, ExpectedRevision, MemoryStorage, Position, Query, Revision, Store, Witness,
+};
 use proptest::collection::{btree_set, vec};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -47,10 +49,26 @@ enum Expect {
     Off(u64),
 }
 
+/// What must not have come.
+#[derive(Clone, Debug)]
+enum Condition {
+    /// Events of a region since so many before the end.
+    Since(Box<Ask>, u64),
+    /// Events of what was read then.
+    Witness(Index),
+}
+
 #[derive(Clone, Debug)]
 enum Step {
-    Append(Vec<Draft>),
-    Retry { first: Index, count: usize, change: Change, also: bool },
+    Append(Vec<Draft>, Vec<Condition>),
+    /// Reads a region, and keeps the witness.
+    Look(Box<Ask>),
+    Retry {
+        first: Index,
+        count: usize,
+        change: Change,
+        also: bool,
+    },
     Ask(Box<Ask>),
     Clock(i64),
     Close,
@@ -115,9 +133,16 @@ fn step() -> impl Strategy<Value = Step> {
     );
     let retry = (any::<Index>(), 1..4_usize, change, proptest::bool::weighted(0.2))
         .prop_map(|(first, count, change, also)| Step::Retry { first, count, change, also });
+    let condition = prop_oneof![
+        1 => (ask(), 0..5_u64).prop_map(|(ask, before)| Condition::Since(Box::new(ask), before)),
+        2 => any::<Index>().prop_map(Condition::Witness),
+    ];
+    let append = |events| (vec(draft(), events), vec(condition.clone(), 0..3));
     prop_oneof![
-        6 => vec(draft(), 1..2).prop_map(Step::Append),
-        4 => vec(draft(), 0..5).prop_map(Step::Append),
+        6 => vec(draft(), 1..2).prop_map(|drafts| Step::Append(drafts, Vec::new())),
+        4 => append(0..5).prop_map(|(drafts, conditions)| Step::Append(drafts, conditions)),
+        3 => append(1..2).prop_map(|(drafts, conditions)| Step::Append(drafts, conditions)),
+        3 => ask().prop_map(|ask| Step::Look(Box::new(ask))),
         3 => retry,
         3 => ask().prop_map(|ask| Step::Ask(Box::new(ask))),
         2 => (-20..20_i64).prop_map(Step::Clock),
@@ -134,24 +159,30 @@ struct Run {
     store: Store,
     model: Model,
     ids: u128,
+    /// What was read, and where the store ended then.
+    looks: Vec<(Witness, Ask, u64)>,
 }
 
 impl Run {
     fn new() -> Self {
         let (lab, disk) = (Lab::new(), MemoryStorage::new());
         let store = lab.open(&disk);
-        Self { lab, disk, store, model: Model::default(), ids: 1000 }
+        Self { lab, disk, store, model: Model::default(), ids: 1000, looks: Vec::new() }
     }
 
     fn step(&mut self, step: Step) -> Result<(), TestCaseError> {
         match step {
-            Step::Append(drafts) => {
+            Step::Append(drafts, conditions) => {
                 let batch = self.resolve(&drafts);
-                self.append(batch)?;
+                self.append(batch, &conditions)?;
+            }
+            Step::Look(ask) => {
+                let witness = self.store.read(ask.region()).witness();
+                self.looks.push((witness, *ask, self.store.end().position.0));
             }
             Step::Retry { first, count, change, also } => {
                 if let Some(batch) = self.retry(first, count, change, also) {
-                    self.append(batch)?;
+                    self.append(batch, &[])?;
                 }
             }
             Step::Ask(ask) => {
@@ -259,11 +290,38 @@ impl Run {
         Some(batch)
     }
 
-    fn append(&mut self, batch: Vec<(Offer, ExpectedRevision)>) -> Result<(), TestCaseError> {
-        let due = self.model.judge(&batch);
+    /// Adds conditions to a batch; what the model makes of them, in the order in which the store judges them.
+    fn condition(&self, mut batch: Batch, conditions: &[Condition]) -> (Batch, Vec<(Ask, u64)>) {
+        let (mut given, mut witnessed) = (Vec::new(), Vec::new());
+        for condition in conditions {
+            match condition {
+                Condition::Since(ask, before) => {
+                    let from = self.store.end().position.0.saturating_sub(*before);
+                    batch = batch.if_none(ask.region(), Position(from));
+                    given.push(((**ask).clone(), from));
+                }
+                Condition::Witness(_) if self.looks.is_empty() => {}
+                Condition::Witness(index) => {
+                    let (witness, ask, end) = index.get(&self.looks);
+                    batch = batch.if_unchanged(witness);
+                    witnessed.push((ask.clone(), *end));
+                }
+            }
+        }
+        given.extend(witnessed);
+        (batch, given)
+    }
+
+    fn append(
+        &mut self,
+        batch: Vec<(Offer, ExpectedRevision)>,
+        conditions: &[Condition],
+    ) -> Result<(), TestCaseError> {
         let end = self.store.end();
         let events: Vec<_> = batch.iter().map(|(offer, expected)| offer.build(*expected)).collect();
-        let got = self.store.append_batch(events);
+        let (conditioned, conditions) = self.condition(Batch::new(events), conditions);
+        let due = self.model.judge(&batch, &conditions);
+        let got = self.store.append_batch(conditioned);
         match (due, got) {
             (Due::Written(due), Ok(receipts)) => {
                 let now_ms = self.now_ms();
@@ -299,7 +357,7 @@ proptest! {
     /// Any history of appends, retries, conflicts, closes, kills and power cuts: the store says what the model
     /// says, on disk and in every answer.
     ///
-    /// Spec: TYPE-4, TYPE-8, TYPE-9, TYPE-10, TYPE-11, REGION-5, HASH-3, HASH-4, HASH-5, GROUP-10, COMMIT-2, COMMIT-9, COND-1, COND-5, IDEM-1, IDEM-2, IDEM-3, IDEM-4, IDEM-5, READ-5
+    /// Spec: TYPE-4, TYPE-8, TYPE-9, TYPE-10, TYPE-11, REGION-5, HASH-3, HASH-4, HASH-5, GROUP-10, COMMIT-2, COMMIT-9, COND-1, COND-2, COND-5, IDEM-1, IDEM-2, IDEM-3, IDEM-4, IDEM-5, READ-5
     #[test]
     fn any_history_is_as_the_model_says(steps in vec(step(), 1..40)) {
         let mut run = Run::new();

@@ -55,3 +55,5 @@ mod threads;
 mod verifying;
 #[cfg(test)]
 mod weaker;
+#[cfg(test)]
+mod witnesses;

@@ -7,6 +7,8 @@ use causelog::{
     Payload,
 };
 
+use crate::compare::Ask;
+
 /// An event as a test offers it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Offer {
@@ -53,6 +55,7 @@ pub(crate) enum Refusal {
     Twice(EventId),
     Conflict(EventId),
     Partly(Vec<EventId>),
+    Condition(EventId, usize),
     NoCause(usize, EventId),
     Revision(usize, Option<u64>),
     Other(String),
@@ -88,8 +91,8 @@ impl Model {
         self.events.iter().filter(move |stored| stored.offer.stream == *stream)
     }
 
-    /// What appending this batch must come to.
-    pub(crate) fn judge(&self, batch: &[(Offer, ExpectedRevision)]) -> Due {
+    /// What appending this batch must come to, if no event of these regions may stand at these positions or later.
+    pub(crate) fn judge(&self, batch: &[(Offer, ExpectedRevision)], conditions: &[(Ask, u64)]) -> Due {
         let refused = Due::Refused;
         if batch.is_empty() {
             return refused(Refusal::Empty);
@@ -113,6 +116,12 @@ impl Model {
         }
         if !found.is_empty() {
             return refused(Refusal::Partly(found.iter().map(|at| self.events[*at].offer.id).collect()));
+        }
+        for (ask, from) in conditions {
+            let mut since = self.events.iter().enumerate().skip(usize::try_from(*from).unwrap());
+            if let Some((at, stored)) = since.find(|(at, stored)| ask.matches(*at, stored)) {
+                return refused(Refusal::Condition(stored.offer.id, at));
+            }
         }
         self.stage(batch)
     }
@@ -198,6 +207,9 @@ pub(crate) fn refusal_of(kind: &AppendErrorKind) -> Refusal {
         AppendErrorKind::DuplicateId { id } => Refusal::Twice(*id),
         AppendErrorKind::IdConflict { id, .. } => Refusal::Conflict(*id),
         AppendErrorKind::PartlyStored { stored } => Refusal::Partly(stored.clone()),
+        AppendErrorKind::ConditionFailed { id, position, .. } => {
+            Refusal::Condition(*id, usize::try_from(position.0).unwrap())
+        }
         AppendErrorKind::UnknownCause { index, cause } => Refusal::NoCause(*index, *cause),
         AppendErrorKind::WrongRevision { index, actual, .. } => {
             Refusal::Revision(*index, actual.map(|revision| revision.0))

@@ -1,10 +1,11 @@
 //! Panics behind the storage seam, wherever an append calls it: what its callers learn, and how the store goes on.
 
+use std::sync::Arc;
 use std::thread;
 
 use causelog::{
-    AppendError, AppendErrorKind, AppendReceipt, CloseError, Event, Fate, MemoryStorage, NewEvent, Outcome,
-    Poison, RestartPolicy, Storage, Store,
+    AppendError, AppendErrorKind, AppendReceipt, CloseError, Event, Fate, Index, MemoryIndex, MemoryStorage,
+    NewEvent, Outcome, Poison, RestartPolicy, Storage, Store,
 };
 use causelog_io::{Access, Fault};
 
@@ -241,6 +242,29 @@ fn a_panic_does_not_pass_over_a_failed_sync() {
     let poisoned = refusal(store.append(event(&door(), "x").with_id(id(3))));
     assert!(matches!(poisoned, AppendErrorKind::Poisoned(Poison::Log(_))), "{poisoned}");
     assert_eq!(all(&store).len(), 1);
+}
+
+/// A writer that has failed is not started again because of a panic that comes later.
+///
+/// Spec: COMMIT-4, COMMIT-10
+#[test]
+fn a_panic_does_not_revive_a_writer_that_has_failed() {
+    let (lab, disk, index) = (Lab::new(), MemoryStorage::new(), Arc::new(MemoryIndex::new()));
+    let (store, gate) = open_held(&lab, &disk, options().index(index.clone()));
+    store.append(event(&door(), "first").with_id(id(1))).unwrap();
+    gate.shut();
+    thread::scope(|scope| {
+        let caller = scope.spawn(|| store.append(event(&door(), "x").with_id(id(2))));
+        gate.wait_until_held();
+        index.reset().unwrap();
+        let failed = refusal(store.append(event(&door(), "x").with_id(id(3))));
+        assert!(matches!(failed, AppendErrorKind::IndexFailed(_)), "{failed}");
+        disk.fail(0, Fault::Panic);
+        gate.open();
+        check_unknown(&caller.join().unwrap().unwrap_err(), &[id(2)], "in flight");
+    });
+    let poisoned = refusal(store.append(event(&door(), "x").with_id(id(3))));
+    assert!(matches!(poisoned, AppendErrorKind::Poisoned(Poison::Index(_))), "{poisoned}");
 }
 
 /// Many callers, and a panic now and then: whoever is told "unknown" tries again, and in the end every event

@@ -41,7 +41,7 @@ fn batch(store: &Store, rule: Rule, racer: usize, round: u64) -> Batch {
         }
         Rule::Witness => {
             let clauses = STREAMS.map(|name| Clause::new().entity(name).unwrap());
-            let witness = store.read(&Region::any_of(clauses).unwrap()).witness();
+            let witness = store.read(Region::any_of(clauses).unwrap()).witness();
             Batch::from(of(&stream(STREAMS[racer % 3], "home"))).if_unchanged(&witness)
         }
     }

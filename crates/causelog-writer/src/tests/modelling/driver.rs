@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use causelog_index::MemoryIndex;
-use causelog_io::{Environment, ManualClock, MemoryStorage, Storage as _};
+use causelog_io::{Environment, ManualClock, MemoryStorage, SeededRandom, Storage as _};
 use causelog_segment::{AppenderSettings, open_writer};
 use causelog_types::{EventHash, ExpectedRevision, Header, Position, Revision};
 use proptest::sample::Index;
@@ -462,7 +462,7 @@ impl Run {
         let unknown = std::mem::take(&mut self.unknown);
         // A sync that failed may have lost what readers had been shown.
         let kept = match end {
-            End::PowerCut => self.durable,
+            End::PowerCut | End::PartialPowerCut(_) => self.durable,
             _ if self.poisoned || ran => self.durable,
             _ => self.committed.len(),
         };
@@ -470,13 +470,18 @@ impl Run {
             End::Close | End::Abandon => self.storage.clone(),
             End::Kill => self.storage.kill(),
             End::PowerCut => self.storage.power_cut(),
+            End::PartialPowerCut(seed) => {
+                let random = SeededRandom::new(seed);
+                let below = |bound: usize| random.next_u64() % u64::try_from(bound).unwrap();
+                self.storage.power_cut_by(|bound| usize::try_from(below(bound)).unwrap())
+            }
         };
         // One that stands in until the lock is free.
         let (stand_in, _) = open(&MemoryStorage::new(), &self.clock, 0, &Arc::default(), self.durability);
         let machine = std::mem::replace(&mut self.machine, stand_in);
         match end {
             End::Close => assert_eq!(machine.close().is_err(), self.poisoned),
-            End::Abandon | End::Kill | End::PowerCut => drop(machine),
+            _ => drop(machine),
         }
         if !same_index {
             self.index = Arc::default();
