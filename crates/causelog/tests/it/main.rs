@@ -10,6 +10,8 @@ mod compare;
 #[cfg(test)]
 mod crashes;
 #[cfg(test)]
+mod forked;
+#[cfg(test)]
 mod gates;
 #[cfg(test)]
 mod golden;
