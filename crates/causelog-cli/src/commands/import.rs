@@ -52,7 +52,7 @@ pub(crate) struct ImportArgs {
     dir: PathBuf,
     /// A file of JSON Lines, or - for standard input.
     file: PathBuf,
-    /// How many events are made durable together, at most.
+    /// How many events are added together, all or none, at most; one batch is written while the next is read.
     #[arg(long, value_name = "COUNT", default_value_t = 1000, value_parser = clap::value_parser!(u16).range(1..=16_384), allow_hyphen_values = true)]
     batch: u16,
     /// Count bad lines and go on, in place of stopping at the first.

@@ -5,7 +5,7 @@ use std::io;
 
 use causelog::{
     AppendError, AppendErrorKind, AppendReceipt, EventId, IoError, NewEvent, Outcome, ReadError, Store,
-    limits,
+    Ticket, limits,
 };
 
 use crate::commands::import::mapping::Mapped;
@@ -60,7 +60,15 @@ pub(super) struct Importer<'a> {
     pending: Vec<Pending>,
     pending_ids: HashSet<EventId>,
     pending_bytes: usize,
+    /// The batch before, accepted and not yet known to be durable.
+    accepted: Option<Accepted>,
     tally: Tally,
+}
+
+struct Accepted {
+    ticket: Ticket,
+    batch: Vec<Pending>,
+    ids: HashSet<EventId>,
 }
 
 struct Pending {
@@ -78,6 +86,7 @@ impl<'a> Importer<'a> {
             pending: Vec::with_capacity(batch_max),
             pending_ids: HashSet::new(),
             pending_bytes: 0,
+            accepted: None,
             tally: Tally::default(),
         }
     }
@@ -95,7 +104,7 @@ impl<'a> Importer<'a> {
         self.tally.line = line;
     }
 
-    /// Takes the event of a line; a batch that is then complete is made durable.
+    /// Takes the event of a line; a batch that is then complete is handed over.
     pub(super) fn add(&mut self, line: u64, mapped: Mapped) -> Result<(), Stop> {
         let (id, bytes) = (mapped.event.id(), bytes_of(&mapped.event));
         // The second event of an id is settled by the store, once the first is there.
@@ -107,8 +116,39 @@ impl<'a> Importer<'a> {
         self.pending_bytes = self.pending_bytes.saturating_add(bytes);
         self.pending.push(Pending { line, mapped });
         match self.pending.len() >= self.batch_max {
-            true => self.flush(),
+            true => self.submit(),
             false => Ok(()),
+        }
+    }
+
+    /// Hands over what is pending: it is judged at once, and written while the next lines are taken. Only a batch
+    /// that is accepted may have another one follow it, so that what stops the import is the first that does.
+    fn submit(&mut self) -> Result<(), Stop> {
+        // A refusal that rests on the batch before would be told only when that is durable.
+        if self.accepted.as_ref().is_some_and(|before| !before.ids.is_disjoint(&self.pending_ids)) {
+            return self.flush();
+        }
+        let events: Vec<NewEvent> = self.pending.iter().map(|pending| pending.mapped.event.clone()).collect();
+        let Ok(mut ticket) = self.store.submit(events) else { return self.flush() };
+        if ticket.try_wait().is_some() {
+            // It was refused, or is stored already: settled as a batch by itself.
+            return self.flush();
+        }
+        let (batch, ids) = (std::mem::take(&mut self.pending), std::mem::take(&mut self.pending_ids));
+        self.pending_bytes = 0;
+        let before = self.accepted.replace(Accepted { ticket, batch, ids });
+        self.land(before)
+    }
+
+    /// Waits until an accepted batch is durable.
+    fn land(&mut self, accepted: Option<Accepted>) -> Result<(), Stop> {
+        let Some(Accepted { ticket, batch, .. }) = accepted else { return Ok(()) };
+        match ticket.wait() {
+            Ok(receipts) => {
+                self.count(&receipts, batch);
+                Ok(())
+            }
+            Err(error) => Err(not_taken(&batch, self.tally.line, error)),
         }
     }
 
@@ -129,12 +169,17 @@ impl<'a> Importer<'a> {
 
     /// Makes durable what is pending; where a line stops the import, what stands before it.
     pub(super) fn flush(&mut self) -> Result<(), Stop> {
+        let accepted = self.accepted.take();
+        self.land(accepted)?;
         let mut stop = None;
         while !self.pending.is_empty() {
             let events: Vec<NewEvent> =
                 self.pending.iter().map(|pending| pending.mapped.event.clone()).collect();
             match self.store.append_batch(events) {
-                Ok(receipts) => self.count(&receipts),
+                Ok(receipts) => {
+                    let batch = std::mem::take(&mut self.pending);
+                    self.count(&receipts, batch);
+                }
                 // Only lines before it are left then: what stops there comes first.
                 Err(error) => stop = self.settle(error)?.or(stop),
             }
@@ -144,8 +189,8 @@ impl<'a> Importer<'a> {
         stop.map_or(Ok(()), Err)
     }
 
-    fn count(&mut self, receipts: &[AppendReceipt]) {
-        for (receipt, pending) in receipts.iter().zip(self.pending.drain(..)) {
+    fn count(&mut self, receipts: &[AppendReceipt], batch: Vec<Pending>) {
+        for (receipt, pending) in receipts.iter().zip(batch) {
             match receipt.outcome {
                 Outcome::Written => {
                     self.tally.added += 1;
@@ -201,18 +246,13 @@ impl<'a> Importer<'a> {
         // Each round makes the batch smaller, so there is a last one.
         match self.pending.len() < before {
             true => Ok(stop),
-            false => Err(self.not_taken(error)),
+            false => Err(not_taken(&self.pending, self.tally.line, error)),
         }
     }
 
     /// Takes out a pending event and all behind it.
     fn cut_at(&mut self, index: usize) -> Option<Pending> {
         (index < self.pending.len()).then(|| self.pending.split_off(index).into_iter().next()).flatten()
-    }
-
-    fn not_taken(&self, error: AppendError) -> Stop {
-        let line = |pending: Option<&Pending>| pending.map_or(self.tally.line, |pending| pending.line);
-        Stop::Append { first: line(self.pending.first()), last: line(self.pending.last()), error }
     }
 
     /// Drops every event of the batch with a cause that is neither stored nor kept before it, in one pass: a
@@ -270,6 +310,11 @@ impl Stop {
         };
         Failure::Import { place, line, reason: Box::new(reason), left }
     }
+}
+
+fn not_taken(batch: &[Pending], line: u64, error: AppendError) -> Stop {
+    let line = |pending: Option<&Pending>| pending.map_or(line, |pending| pending.line);
+    Stop::Append { first: line(batch.first()), last: line(batch.last()), error }
 }
 
 fn at(file: &str, line: u64) -> String {
