@@ -24,6 +24,18 @@ fn a_large_import_is_whole_and_in_order() {
     assert_eq!(trace, expected);
 }
 
+/// Each batch is written while the next is read, whichever of the two is done first.
+#[test]
+fn lines_without_ids_are_added_once_each() {
+    let place = Place::new();
+    let store = place.store();
+    let lines: String = (0..400).map(|n| format!("{{\"n\":{n}}}\n")).collect();
+    let fields = ["--entity==e", "--scope==s", "--kind==0x1001"];
+    let args = [&["import", &store, "-"], &fields[..], &["--batch=1", "--format=json"]].concat();
+    assert_eq!(summary(&run_with(lines.as_bytes(), &args).json()), [400, 400, 0, 0]);
+    assert_eq!(events(&place).len(), 400);
+}
+
 #[test]
 fn a_second_run_adds_nothing() {
     let place = Place::new();

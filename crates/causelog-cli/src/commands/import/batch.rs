@@ -130,20 +130,40 @@ impl<'a> Importer<'a> {
         }
         let events: Vec<NewEvent> = self.pending.iter().map(|pending| pending.mapped.event.clone()).collect();
         let Ok(mut ticket) = self.store.submit(events) else { return self.flush() };
-        if ticket.try_wait().is_some() {
-            // It was refused, or is stored already: settled as a batch by itself.
+        let answer = ticket.try_wait();
+        if matches!(answer, Some(Err(_))) {
+            // Nothing of it was written: it is settled as a batch by itself.
             return self.flush();
         }
         let (batch, ids) = (std::mem::take(&mut self.pending), std::mem::take(&mut self.pending_ids));
         self.pending_bytes = 0;
-        let before = self.accepted.replace(Accepted { ticket, batch, ids });
-        self.land(before)
+        let next = Accepted { ticket, batch, ids };
+        match answer {
+            None => {
+                let before = self.accepted.replace(next);
+                self.land(before)
+            }
+            // It was written while nobody looked, or was stored already.
+            Some(answer) => {
+                let before = self.accepted.take();
+                self.land(before)?;
+                self.take_answer(answer, next.batch)
+            }
+        }
     }
 
     /// Waits until an accepted batch is durable.
     fn land(&mut self, accepted: Option<Accepted>) -> Result<(), Stop> {
         let Some(Accepted { ticket, batch, .. }) = accepted else { return Ok(()) };
-        match ticket.wait() {
+        self.take_answer(ticket.wait(), batch)
+    }
+
+    fn take_answer(
+        &mut self,
+        answer: Result<Vec<AppendReceipt>, AppendError>,
+        batch: Vec<Pending>,
+    ) -> Result<(), Stop> {
+        match answer {
             Ok(receipts) => {
                 self.count(&receipts, batch);
                 Ok(())
