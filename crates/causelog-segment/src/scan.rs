@@ -110,7 +110,8 @@ impl Scan {
                     offset: at.offset.plus(total),
                     position: header.next(),
                     root: header.root_after,
-                    hlc: group.hlc().unwrap_or(at.hlc),
+                    // Never back, whatever a forged log says: the next segment begins with this.
+                    hlc: group.hlc().map_or(at.hlc, |hlc| hlc.max(at.hlc)),
                 };
                 Ok(Step::Group(group))
             }
