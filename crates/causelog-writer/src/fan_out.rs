@@ -1,11 +1,12 @@
 //! Notifications of what has become visible, over bounded channels that never make the writer wait.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use causelog_io::{Guard, Mutex};
+use causelog_io::Mutex;
 use causelog_types::{Causes, Coordinate, EventId, EventKind, Header, Position, Region};
 use flume::{Receiver, Sender, TrySendError};
 
@@ -109,6 +110,8 @@ impl fmt::Debug for Notifications {
 /// All subscribers.
 pub(crate) struct FanOut {
     subscribers: Mutex<Vec<Subscriber>>,
+    /// What is to be told, in order. Put under the writer's lock and told outside of it, by whoever comes first.
+    untold: Mutex<VecDeque<Vec<Header>>>,
     /// How many there are, to be asked without the lock.
     count: AtomicUsize,
     /// Whether there will be no more; changed under the lock.
@@ -125,6 +128,7 @@ impl FanOut {
     pub(crate) fn new() -> Self {
         Self {
             subscribers: Mutex::new(Vec::new()),
+            untold: Mutex::new(VecDeque::new()),
             count: AtomicUsize::new(0),
             ended: AtomicBool::new(false),
         }
@@ -141,22 +145,28 @@ impl FanOut {
         Notifications { receiver, missed }
     }
 
-    /// The subscribers, if there are any, held so that what is told first is told first to all.
-    pub(crate) fn hold(&self) -> Option<Guard<'_, Vec<Subscriber>>> {
-        match self.count.load(Ordering::SeqCst) {
-            0 => None,
-            _ => Some(self.subscribers.lock()),
-        }
+    /// Whether there is anybody to tell.
+    pub(crate) fn is_heard(&self) -> bool {
+        self.count.load(Ordering::SeqCst) > 0
     }
 
-    /// Tells them of events; those that are gone are forgotten.
-    pub(crate) fn tell(&self, mut subscribers: Guard<'_, Vec<Subscriber>>, headers: &[Header]) {
-        for header in headers {
-            let facts = header.facts();
-            for subscriber in &*subscribers {
-                if subscriber.region.matches(&facts) {
-                    subscriber.tell(header);
-                }
+    /// Keeps events to be told, after those that were put before.
+    pub(crate) fn put(&self, headers: Vec<Header>) {
+        self.untold.lock().push_back(headers);
+    }
+
+    /// Tells all that is to be told; subscribers that are gone are forgotten.
+    pub(crate) fn tell(&self) {
+        if !self.is_heard() {
+            return self.untold.lock().clear();
+        }
+        let mut subscribers = self.subscribers.lock();
+        loop {
+            let Some(headers) = self.untold.lock().pop_front() else { break };
+            for header in &headers {
+                let facts = header.facts();
+                let concerned = subscribers.iter().filter(|subscriber| subscriber.region.matches(&facts));
+                concerned.for_each(|subscriber| subscriber.tell(header));
             }
         }
         subscribers.retain(|subscriber| !subscriber.sender.is_disconnected());
@@ -165,6 +175,7 @@ impl FanOut {
 
     /// Tells them that there will be no more.
     pub(crate) fn end(&self) {
+        self.tell();
         let mut subscribers = self.subscribers.lock();
         self.ended.store(true, Ordering::SeqCst);
         subscribers.clear();

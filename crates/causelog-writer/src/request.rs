@@ -34,6 +34,7 @@ struct Cell {
 }
 
 /// What a waiting thread is told.
+#[derive(Clone)]
 pub(crate) enum Told {
     Answer(Answer),
     /// That a panic has lost it: nobody knows.
@@ -116,13 +117,18 @@ impl Request {
     }
 
     /// The answer, or the promise to wake.
-    fn poll(&self, waker: Option<&Waker>) -> Option<Told> {
+    fn poll(&self, waker: &Waker) -> Option<Told> {
         let mut cell = self.cell.lock();
         let answer = cell.answer.take();
         if answer.is_none() {
-            cell.waker = waker.cloned();
+            cell.waker = Some(waker.clone());
         }
         answer
+    }
+
+    /// The answer, which stays where it is.
+    fn look(&self) -> Option<Told> {
+        self.cell.lock().answer.clone()
     }
 }
 
@@ -157,9 +163,10 @@ impl Ticket {
         }
     }
 
-    /// The answer, if it is there; it is given once.
-    pub fn try_wait(&mut self) -> Option<Result<Vec<AppendReceipt>, AppendError>> {
-        self.request.poll(None).and_then(|told| self.answer(told))
+    /// The answer, if it is there by now. The ticket keeps it.
+    #[must_use]
+    pub fn try_wait(&self) -> Option<Result<Vec<AppendReceipt>, AppendError>> {
+        self.request.look().and_then(|told| self.answer(told))
     }
 
     fn answer(&self, told: Told) -> Option<Answer> {
@@ -176,7 +183,7 @@ impl Future for Ticket {
     type Output = Result<Vec<AppendReceipt>, AppendError>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let told = self.request.poll(Some(context.waker()));
+        let told = self.request.poll(context.waker());
         told.and_then(|told| self.answer(told)).map_or(Poll::Pending, Poll::Ready)
     }
 }

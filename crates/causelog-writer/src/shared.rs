@@ -3,13 +3,13 @@
 mod background;
 mod restart;
 
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use causelog_index::Index;
 use causelog_io::{Condvar, Environment, Guard, Mutex, Wake, process_id, yield_now};
 use causelog_segment::{Appender, AppenderSettings, HeldLock, Log, Published, Snapshot};
-use causelog_types::Header;
 
 use crate::command::Command;
 use crate::durability::{RestartBudget, RestartPolicy};
@@ -68,7 +68,10 @@ pub(crate) struct State {
     background_waits: bool,
     /// Whether the writer's thread waits for a sync to become due.
     background_times: bool,
-    waiting_for_room: usize,
+    /// Who waits for room, in the order in which they came.
+    queue: VecDeque<u64>,
+    /// How many have waited.
+    places: u64,
     /// Whether the last group was several callers'.
     crowded: bool,
     pub(crate) phase: Phase,
@@ -127,7 +130,8 @@ impl Shared {
             called: false,
             background_waits: false,
             background_times: false,
-            waiting_for_room: 0,
+            queue: VecDeque::new(),
+            places: 0,
             crowded: false,
             phase: Phase::Open,
             closed: None,
@@ -163,33 +167,39 @@ impl Shared {
         has_room: impl Fn(&Machine<Waiter>) -> bool,
         room: Room,
     ) -> Result<Held<'_>, AppendErrorKind> {
-        let must_wait = |state: &mut State| {
+        // Who comes first has the first room: a great batch must not starve behind small ones.
+        let must_wait = |state: &State, first: Option<u64>| {
             state.phase == Phase::Open
                 && match &state.machine {
-                    Engine::Running(machine) => !has_room(machine),
+                    Engine::Running(machine) => state.queue.front().copied() != first || !has_room(machine),
                     Engine::Broken => true,
                     Engine::Failed(_) | Engine::Closed => false,
                 }
         };
         let mut state = self.state.lock();
-        if must_wait(&mut state) {
+        if must_wait(&state, None) {
             if matches!(room, Room::Refuse) {
                 return Err(AppendErrorKind::QueueFull);
             }
-            state.waiting_for_room += 1;
+            let place = Some(state.places);
+            state.queue.extend(place);
+            state.places += 1;
+            let mut in_time = true;
             if let Room::WaitMs(ms) = room {
-                let (again, wake) = self.room.wait_while_ms(state, ms, must_wait);
-                state = again;
-                if wake == Wake::TimedOut {
-                    state.waiting_for_room -= 1;
-                    return Err(AppendErrorKind::QueueFull);
-                }
+                let (again, wake) = self.room.wait_while_ms(state, ms, |state| must_wait(state, place));
+                (state, in_time) = (again, wake == Wake::Notified);
             } else {
-                while must_wait(&mut state) {
+                while must_wait(&state, place) {
                     state = self.room.wait(state);
                 }
             }
-            state.waiting_for_room -= 1;
+            state.queue.retain(|other| Some(*other) != place);
+            if !state.queue.is_empty() {
+                self.room.notify_all();
+            }
+            if !in_time {
+                return Err(AppendErrorKind::QueueFull);
+            }
         }
         match (&state.machine, state.phase) {
             (Engine::Failed(poison), _) => Err(AppendErrorKind::Poisoned(poison.clone())),
@@ -224,10 +234,18 @@ impl Shared {
             }
             Ok(Offered::Waits) => Some(None),
             Err(_) => {
-                self.give_up(&mut state);
+                let broken = self.give_up(&mut state);
+                drop(state);
+                self.let_go(broken);
                 None
             }
         }
+    }
+
+    /// Tells those that waited for a machine that was given up: outside of the lock, since it runs their wakers.
+    fn let_go(&self, broken: Engine) {
+        drop(broken);
+        self.fan_out.tell();
     }
 
     /// Runs one job, if none is out and there is something to do.
@@ -243,7 +261,7 @@ impl Shared {
             _ => None,
         };
         let Some(job) = job else { return self.settle(state, Came::Nothing) };
-        if state.waiting_for_room > 0 {
+        if !state.queue.is_empty() {
             self.room.notify_all();
         }
         drop(state);
@@ -299,17 +317,16 @@ impl Shared {
             }
         };
         state.crowded = answers.as_ref().is_some_and(|answers| answers.len() > 1);
-        if answers.is_none() {
-            self.give_up(&mut state);
-        }
-        if state.waiting_for_room > 0 {
+        let broken = if answers.is_none() { self.give_up(&mut state) } else { Engine::Closed };
+        if !state.queue.is_empty() {
             self.room.notify_all();
         }
-        let subscribers = self.fan_out.hold();
-        let headers: Vec<Header> = match (&subscribers, &state.machine) {
-            (Some(_), Engine::Running(machine)) if is_done => machine.settled().cloned().collect(),
-            _ => Vec::new(),
-        };
+        if let Engine::Running(machine) = &state.machine
+            && is_done
+            && self.fan_out.is_heard()
+        {
+            self.fan_out.put(machine.settled().cloned().collect());
+        }
         let next = self.hand_over(&mut state);
         drop(state);
         // Whoever leads next is woken first: the disk is idle until then.
@@ -317,9 +334,7 @@ impl Shared {
             next.lead();
         }
         deliver(answers.unwrap_or_default());
-        if let Some(subscribers) = subscribers {
-            self.fan_out.tell(subscribers, &headers);
-        }
+        self.let_go(broken);
     }
 
     /// Who leads next: a caller that waits in the staged group, or else the writer's thread.

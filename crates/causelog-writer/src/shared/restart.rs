@@ -12,20 +12,22 @@ use crate::request::Waiter;
 use crate::shared::{Engine, Shared, State};
 
 impl Shared {
-    /// Gives the machine up after a panic, which tells all that wait that nobody knows, and starts it again if no
-    /// job is out. One that had failed before stays so.
-    pub(super) fn give_up(&self, state: &mut State) {
+    /// Gives the machine up after a panic, and starts another one if no job is out. One that had failed before stays
+    /// so. What is returned tells all that wait that nobody knows, when it is dropped.
+    #[must_use = "to be dropped outside of the lock"]
+    pub(super) fn give_up(&self, state: &mut State) -> Engine {
         tracing::error!("the writer panicked");
         let failed = match &state.machine {
             Engine::Running(machine) => machine.check().err(),
             _ => None,
         };
-        state.machine = Engine::Broken;
+        let broken = std::mem::replace(&mut state.machine, Engine::Broken);
         match failed {
             None | Some(Poison::Panicked) if state.leading => {}
             None | Some(Poison::Panicked) => self.restart(state),
             Some(poison) => self.end(state, poison),
         }
+        broken
     }
 
     /// Recovers from the files, as an open does, if the policy allows. No job may be out.
@@ -68,18 +70,15 @@ impl Shared {
             return Err(Poison::Shrunk { found, published: published.position });
         }
         // What the restart makes visible is told like everything else, and before what comes next.
-        let subscribers = self.fan_out.hold();
-        let headers = match &subscribers {
-            Some(_) => headers(&log, &snapshot, published.position).map_err(|error| failed(error.into()))?,
-            None => Vec::new(),
+        let untold = match self.fan_out.is_heard() {
+            true => headers(&log, &snapshot, published.position).map_err(|error| failed(error.into()))?,
+            false => Vec::new(),
         };
         let (index, published) = (Arc::clone(&self.index), Arc::clone(&self.published));
         let machine =
             Machine::resume(&self.environment, log, snapshot, appender, index, self.settings, published)
                 .map_err(failed)?;
-        if let Some(subscribers) = subscribers {
-            self.fan_out.tell(subscribers, &headers);
-        }
+        self.fan_out.put(untold);
         Ok(machine)
     }
 }

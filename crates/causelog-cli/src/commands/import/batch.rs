@@ -129,7 +129,7 @@ impl<'a> Importer<'a> {
             return self.flush();
         }
         let events: Vec<NewEvent> = self.pending.iter().map(|pending| pending.mapped.event.clone()).collect();
-        let Ok(mut ticket) = self.store.submit(events) else { return self.flush() };
+        let Ok(ticket) = self.store.submit(events) else { return self.flush() };
         let answer = ticket.try_wait();
         if matches!(answer, Some(Err(_))) {
             // Nothing of it was written: it is settled as a batch by itself.
