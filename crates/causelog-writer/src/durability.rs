@@ -19,7 +19,8 @@ pub enum Durability {
         max_events: u64,
     },
     /// It has been given to the operating system, which writes it when it likes. A power cut loses what that has
-    /// not written, a kill of the process nothing.
+    /// not written, a kill of the process nothing. Readers in other processes see only what is synced: nothing new
+    /// until a segment is full, a sync is asked for, or the store is closed.
     Os,
 }
 

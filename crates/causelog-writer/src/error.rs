@@ -20,12 +20,13 @@ pub struct AppendError {
 /// What has become of the events of an append that was not acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Fate {
-    /// None is in the log, and none will appear.
+    /// This append wrote none of them, and none will appear by it. Only an earlier append of the same ids may have
+    /// written them.
     NotWritten,
     /// They may be in the log, or not. Open the store again and append them with the same ids: if they are
     /// there, the first receipts are returned.
     Unknown,
-    /// They are in the log, durably. Open the store again to see them.
+    /// They are in the log, durably. Open the store again to see them, or append them again with the same ids.
     Written,
 }
 
@@ -88,7 +89,7 @@ pub enum AppendErrorKind {
         position: Position,
     },
     /// Some events of the batch are in the store with the same content, and some are not.
-    #[error("{} events of the batch are already stored, and the others are not", stored.len())]
+    #[error("of the batch, {} stored already, and the others are not: append those alone", Are(stored.len()))]
     PartlyStored {
         /// The ones that are stored.
         stored: Vec<EventId>,
@@ -104,7 +105,7 @@ pub enum AppendErrorKind {
         cause: EventId,
     },
     /// The stream is not as expected.
-    #[error("stream {stream} was expected {}, but {}", Expected(*expected), Actual(*actual))]
+    #[error("stream {stream} was expected {}, but {}", Expected(*expected), Actual(*actual, *position))]
     WrongRevision {
         /// The event's place in the batch.
         index: usize,
@@ -114,10 +115,12 @@ pub enum AppendErrorKind {
         expected: ExpectedRevision,
         /// The revision of its last event; `None` when it is empty.
         actual: Option<Revision>,
+        /// Where that event stands in the store. An earlier event of the same batch counts.
+        position: Option<Position>,
     },
     /// An event has come that a condition does not allow.
     #[error(
-        "event {id} at position {position} matches the region of which no event at position {from} or later was to be there"
+        "event {id} has come at position {position}; the append was on condition that none of its region stands at {from} or later"
     )]
     ConditionFailed {
         /// Which events must not have come.
@@ -132,7 +135,8 @@ pub enum AppendErrorKind {
     /// A witness that this store has not given.
     #[error("the witness was given by another store, or by a later state of this one; read again here")]
     ForeignWitness,
-    /// There is no room for the events among those that wait to be written. Try again, or wait for room.
+    /// There is no room for the events among those that wait to be written, or the writer is being started again.
+    /// Try again, or wait for room.
     #[error("the queue of events that wait to be written is full")]
     QueueFull,
     /// The stored event of the id, or one that a condition asks about, is damaged. Nothing was written, and nothing
@@ -202,7 +206,7 @@ impl AppendError {
         Self { ids, fate, kind }
     }
 
-    /// The ids of the events, in the order given.
+    /// The ids of the events, in the order given; on a store that is open read-only, those that were given.
     #[must_use]
     pub fn ids(&self) -> &[EventId] {
         &self.ids
@@ -224,12 +228,23 @@ impl AppendError {
 impl fmt::Display for Fate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::NotWritten => "nothing was written",
+            Self::NotWritten => "this append wrote nothing",
             Self::Unknown => {
-                "whether the events were written is unknown: open the store again and retry with their ids"
+                "whether the events were written is unknown: retry with their ids, once the store is open again if need be"
             }
             Self::Written => "the events were written: open the store again to see them",
         })
+    }
+}
+
+struct Are(usize);
+
+impl fmt::Display for Are {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            1 => f.write_str("1 event is"),
+            count => write!(f, "{count} events are"),
+        }
     }
 }
 
@@ -246,13 +261,16 @@ impl fmt::Display for Expected {
     }
 }
 
-struct Actual(Option<Revision>);
+struct Actual(Option<Revision>, Option<Position>);
 
 impl fmt::Display for Actual {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             None => f.write_str("it is empty"),
-            Some(revision) => write!(f, "it is at revision {revision}"),
+            Some(revision) => {
+                let position = self.1.unwrap_or_default();
+                write!(f, "it is at revision {revision}, by the event at position {position}")
+            }
         }
     }
 }

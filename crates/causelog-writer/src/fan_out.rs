@@ -138,6 +138,7 @@ impl FanOut {
         let (sender, receiver) = flume::bounded(capacity.max(1));
         let missed = Arc::new(AtomicU64::new(0));
         let mut subscribers = self.subscribers.lock();
+        subscribers.retain(|subscriber| !subscriber.sender.is_disconnected());
         if !self.ended.load(Ordering::SeqCst) {
             subscribers.push(Subscriber { region, sender, missed: Arc::clone(&missed) });
         }

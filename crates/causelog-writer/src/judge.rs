@@ -12,7 +12,7 @@ use causelog_wire::EncodeError;
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
 
-use crate::command::{AppendReceipt, Command, Origin, Prepared};
+use crate::command::{AppendCondition, AppendReceipt, Command, Origin, Prepared};
 use crate::durability::Durability;
 use crate::error::AppendErrorKind;
 use crate::staged::{Head, StagedEvent, StagedGroup};
@@ -43,6 +43,9 @@ impl From<AppendErrorKind> for Refusal {
     }
 }
 
+/// Beyond so many streams that were asked for, those that have no event in the group are forgotten.
+const HEADS_MAX: usize = 32_768;
+
 /// Judges one command.
 pub(crate) struct Judge<'a> {
     pub(crate) index: &'a dyn Index,
@@ -70,9 +73,9 @@ impl Judge<'_> {
             command.prepared().for_each(|prepared| self.forget_id(prepared.id, mark));
             if self.staged.events.len() > mark {
                 self.staged.truncate(mark, hlc);
-            } else if mark == 0 {
-                // Nothing rests on what was asked for, and refused commands alone must not fill the memory.
-                self.staged.forget_heads();
+            } else if mark == 0 || self.staged.heads_known() > HEADS_MAX {
+                // Refused commands must not fill the memory with the streams that they have asked for.
+                self.staged.rebuild_heads();
             }
         }
         verdict
@@ -160,33 +163,40 @@ impl Judge<'_> {
         Ok(receipts)
     }
 
+    /// All conditions hold, or the first event that any of them does not allow is named.
     fn check_conditions(&self, command: &Command) -> Result<(), Refusal> {
+        let mut first: Option<(Position, EventId, &AppendCondition)> = None;
         for condition in &command.conditions {
-            let failed = |id, position| AppendErrorKind::ConditionFailed {
-                region: Box::new(condition.region.clone()),
-                from: condition.from,
-                id,
-                position,
+            let found = match self.first_committed(condition)? {
+                Some(found) => Some(found),
+                None => self.first_staged(condition),
             };
-            if let Some((id, position)) = self.first_committed(condition)? {
-                return Err(failed(id, position).into());
-            }
-            let flight = self.flight.map_or(&[][..], |flight| &flight.events);
-            let staged = flight.iter().chain(&self.staged.events).map(|event| &event.header);
-            let mut since = staged.filter(|header| header.position >= condition.from);
-            if let Some(header) = since.find(|header| condition.region.matches(&header.facts())) {
-                let rests_on = Some(header.position);
-                return Err(Refusal { kind: failed(header.id, header.position), rests_on });
+            if let Some((id, position)) = found
+                && first.is_none_or(|(before, ..)| position < before)
+            {
+                first = Some((position, id, condition));
             }
         }
-        Ok(())
+        let Some((position, id, AppendCondition { region, from })) = first else { return Ok(()) };
+        let region = Box::new(region.clone());
+        let kind = AppendErrorKind::ConditionFailed { region, from: *from, id, position };
+        let rests_on = (position >= self.committed.end.position).then_some(position);
+        Err(Refusal { kind, rests_on })
+    }
+
+    fn first_staged(&self, condition: &AppendCondition) -> Option<(EventId, Position)> {
+        let flight = self.flight.map_or(&[][..], |flight| &flight.events);
+        let mut staged = flight.iter().chain(&self.staged.events).map(|event| &event.header);
+        let found = staged
+            .find(|header| header.position >= condition.from && condition.region.matches(&header.facts()))?;
+        Some((found.id, found.position))
     }
 
     /// The first committed event that a condition does not allow. What an index says too much of is seen from the
     /// event itself.
     fn first_committed(
         &self,
-        condition: &crate::AppendCondition,
+        condition: &AppendCondition,
     ) -> Result<Option<(EventId, Position)>, AppendErrorKind> {
         let as_of = self.committed.end.position;
         let (mut from, mut frames) = (condition.from, None);
@@ -351,9 +361,9 @@ impl Judge<'_> {
             return Ok(());
         }
         let stream = event.coordinate().clone();
-        let kind = AppendErrorKind::WrongRevision { index, stream, expected, actual };
-        let staged = head.map(|head| head.position);
-        Err(Refusal { kind, rests_on: staged.filter(|position| *position >= self.committed.end.position) })
+        let position = head.map(|head| head.position);
+        let kind = AppendErrorKind::WrongRevision { index, stream, expected, actual, position };
+        Err(Refusal { kind, rests_on: position.filter(|position| *position >= self.committed.end.position) })
     }
 
     fn check_frame(&self, index: usize, bytes: u32) -> Result<(), AppendErrorKind> {

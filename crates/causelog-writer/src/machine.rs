@@ -5,7 +5,7 @@ use std::sync::Arc;
 use causelog_index::{Index, IndexError, Watermark};
 use causelog_io::{Clock, Environment};
 use causelog_segment::{Appender, Log, Published, Snapshot};
-use causelog_types::{Header, Hlc, Position, limits, widen};
+use causelog_types::{EventId, Header, Hlc, Position, limits, widen};
 
 use crate::catch_up::catch_up;
 use crate::command::{AppendReceipt, Command};
@@ -18,6 +18,8 @@ use crate::waiting::{Answer, Answered, Waiting};
 
 /// Beyond so many events or bytes a group takes in no further command: who comes then waits for the next.
 const GROUP_EVENTS: usize = 4096;
+/// Beyond so many that wait for an answer nobody else is taken in, whether they have events or not.
+const WAITING_MAX: usize = 16_384;
 const GROUP_BYTES: usize = 4 * 1024 * 1024;
 
 mod settle;
@@ -174,8 +176,11 @@ impl<T> Machine<T> {
     #[must_use]
     pub fn has_room(&self, command: &Command) -> bool {
         let staged = &self.staged.staged;
-        staged.events.is_empty()
-            || (staged.events.len() + command.len() <= GROUP_EVENTS && staged.buffer.len() < GROUP_BYTES)
+        let waiting =
+            self.staged.waiting.len() + self.flight.as_ref().map_or(0, |flight| flight.waiting.len());
+        let fits = staged.events.is_empty()
+            || (staged.events.len() + command.len() <= GROUP_EVENTS && staged.buffer.len() < GROUP_BYTES);
+        fits && waiting < WAITING_MAX
     }
 
     /// Judges a command and adds its events to the staged group, or answers it.
@@ -356,7 +361,9 @@ impl<T> Machine<T> {
         match (&self.state, &self.flight) {
             (State::Poisoned(poison), None) => {
                 let kind = AppendErrorKind::Poisoned(poison.clone());
-                let answers = self.staged.drain(Fate::NotWritten, &kind);
+                let unwritten = self.staged.staged.ids.clone();
+                let found = |id| if unwritten.contains_key(&id) { Fate::NotWritten } else { Fate::Unknown };
+                let answers = self.staged.drain(Fate::NotWritten, &kind, found);
                 let end = &self.committed.end;
                 self.staged.begin(end.position, end.hlc);
                 answers
@@ -454,15 +461,23 @@ impl<T> Group<T> {
         std::mem::replace(self, Self { staged, waiting: Vec::new(), sync: false })
     }
 
-    fn drain(&mut self, fate: Fate, kind: &AppendErrorKind) -> Vec<Answered<T>> {
+    /// Tells all that wait for it that it has failed. `found` says what has become of an event that somebody has
+    /// offered again.
+    fn drain(
+        &mut self,
+        fate: Fate,
+        kind: &AppendErrorKind,
+        found: impl Fn(EventId) -> Fate,
+    ) -> Vec<Answered<T>> {
         let events = &self.staged.events;
+        let all_unwritten = |ids: &[EventId]| ids.iter().all(|id| found(*id) == Fate::NotWritten);
         let failed = |Waiting { who, answer }| {
             let (ids, fate) = match answer {
                 Answer::Staged(range) => (events[range].iter().map(|event| event.header.id).collect(), fate),
-                Answer::Found(ids) => (ids, fate),
-                // Its events had been given to the log before.
-                Answer::FoundUnsynced(ids) => (ids, Fate::Unknown),
-                // Its own events were never staged.
+                Answer::Found(ids) if all_unwritten(&ids) => (ids, Fate::NotWritten),
+                // Some of its events had been given to the log before.
+                Answer::Found(ids) | Answer::FoundUnsynced(ids) => (ids, Fate::Unknown),
+                // It has staged nothing itself.
                 Answer::Refused(error) => (error.ids().to_vec(), Fate::NotWritten),
                 Answer::Synced => (Vec::new(), fate),
             };

@@ -178,7 +178,8 @@ impl Ticket {
     }
 }
 
-/// Needs no runtime: whoever finishes the commit wakes the task. After the answer it is pending for ever.
+/// Needs no runtime: whoever finishes the commit wakes the task, on another caller's thread or on the writer's. A
+/// waker must only wake: neither wait, nor call the store. After the answer it is pending for ever.
 impl Future for Ticket {
     type Output = Result<Vec<AppendReceipt>, AppendError>;
 

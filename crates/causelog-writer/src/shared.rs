@@ -11,6 +11,8 @@ use causelog_index::Index;
 use causelog_io::{Condvar, Environment, Guard, Mutex, Wake, process_id, yield_now};
 use causelog_segment::{Appender, AppenderSettings, HeldLock, Log, Published, Snapshot};
 
+use causelog_types::Position;
+
 use crate::command::Command;
 use crate::durability::{RestartBudget, RestartPolicy};
 use crate::error::{AppendErrorKind, CatchUpError, CloseError, Poison};
@@ -72,6 +74,8 @@ pub(crate) struct State {
     queue: VecDeque<u64>,
     /// How many have waited.
     places: u64,
+    /// Up to where subscribers have been told, or are to be.
+    told: Position,
     /// Whether the last group was several callers'.
     crowded: bool,
     pub(crate) phase: Phase,
@@ -132,6 +136,7 @@ impl Shared {
             background_times: false,
             queue: VecDeque::new(),
             places: 0,
+            told: published.load().end.position,
             crowded: false,
             phase: Phase::Open,
             closed: None,
@@ -323,9 +328,11 @@ impl Shared {
         }
         if let Engine::Running(machine) = &state.machine
             && is_done
-            && self.fan_out.is_heard()
         {
-            self.fan_out.put(machine.settled().cloned().collect());
+            if self.fan_out.is_heard() {
+                self.fan_out.put(machine.settled().cloned().collect());
+            }
+            state.told = self.published.load().end.position;
         }
         let next = self.hand_over(&mut state);
         drop(state);

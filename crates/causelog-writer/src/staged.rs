@@ -133,8 +133,13 @@ impl StagedGroup {
         }
     }
 
+    /// How many streams were asked for.
+    pub(crate) fn heads_known(&self) -> usize {
+        self.heads.len()
+    }
+
     /// Forgets which streams were asked for.
-    pub(crate) fn forget_heads(&mut self) {
+    fn forget_heads(&mut self) {
         self.streams.clear();
         self.heads.clear();
     }

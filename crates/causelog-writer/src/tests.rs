@@ -3,6 +3,7 @@
 mod catching_up;
 mod ending;
 mod failing;
+mod fates;
 mod helpers;
 mod judging;
 mod modelling;

@@ -179,7 +179,8 @@ impl Store {
         }
     }
 
-    /// Tells of a region's events as they become visible, from now on. It never delays an append: when more than
+    /// Tells of a region's events as they become visible, from now on. An append never waits for a subscriber; to
+    /// tell each one costs the caller that leads a little. When more than
     /// `capacity` notifications wait, further ones are dropped, and the next receive says how many. What was
     /// missed is in the log. In a store that is open read-only there is nothing to tell.
     #[must_use]
@@ -275,7 +276,8 @@ impl Store {
             Err(error) => return Err(refused(AppendErrorKind::Refused(Arc::new(error.into())))),
         };
         if witnesses.iter().any(|witness| witness.store != self.id() || witness.end > self.end().position) {
-            return Err(refused(AppendErrorKind::ForeignWitness));
+            let kind = AppendErrorKind::ForeignWitness;
+            return Err(AppendError::new(command.ids(), Fate::NotWritten, kind));
         }
         let unchanged = |witness: Witness| AppendCondition { region: witness.region, from: witness.end };
         let conditions = conditions.into_iter().chain(witnesses.into_iter().map(unchanged));

@@ -59,7 +59,7 @@ fn an_append_again_with_the_same_id_is_found() {
     assert_eq!((&first["outcome"], &again["outcome"]), (&json!("written"), &json!("already_stored")));
     assert_eq!(first["hash"], again["hash"]);
     append(&place, "[]", &["--id=x"])
-        .check_refused(1, &["event x (as", "other content", "nothing was written"]);
+        .check_refused(1, &["event x (as", "other content", "this append wrote nothing"]);
     assert_eq!(events(&place).len(), 1);
 }
 
@@ -69,7 +69,7 @@ fn an_expectation_that_does_not_hold_is_answered_with_no() {
     append(&place, "0", &["--expect=exists"]).check_refused(1, &["e in s", "is empty"]);
     append(&place, "0", &["--expect=empty"]).fine();
     append(&place, "1", &["--expect=empty"]).check_refused(1, &["at revision 0"]);
-    append(&place, "1", &["--expect=1"]).check_refused(1, &["at revision 0", "nothing was written"]);
+    append(&place, "1", &["--expect=1"]).check_refused(1, &["at revision 0", "this append wrote nothing"]);
     append(&place, "1", &["--expect=0"]).fine();
     append(&place, "2", &["--expect=exists"]).fine();
     append(&place, "3", &["--expect=any"]).fine();
@@ -78,7 +78,7 @@ fn an_expectation_that_does_not_hold_is_answered_with_no() {
     let unknown = append(&place, "4", &["--cause=abc"]);
     unknown.check_refused(
         1,
-        &[&format!("no cause abc (as an id it is {id}) is in the store"), "nothing was written"],
+        &[&format!("no cause abc (as an id it is {id}) is in the store"), "this append wrote nothing"],
     );
     assert!(!unknown.err.contains("batch"), "{}", unknown.err);
     let unknown = append(&place, "4", &["--cause", id]);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use causelog_index::{AppliedEvent, AppliedGroup, IndexEntry, IndexError, Watermark};
 use causelog_segment::{Appender, Placement, Snapshot, StepError};
 use causelog_types::{EventId, Location, Position};
+use hashbrown::HashMap;
 
 use crate::command::AppendReceipt;
 use crate::durability::Durability;
@@ -44,7 +45,9 @@ impl<T> Machine<T> {
         if let Err(error) = self.apply(&flight.staged, &locations, &written) {
             let error = Arc::new(error);
             self.poison(Poison::Index(Arc::clone(&error)));
-            return self.fail(Fate::Written, &AppendErrorKind::IndexFailed(error));
+            let is_durable = durable == written.end.position;
+            let fate = if is_durable { Fate::Written } else { Fate::Unknown };
+            return self.fail(fate, &AppendErrorKind::IndexFailed(error));
         }
         self.published.store(written.clone(), durable);
         self.committed = written;
@@ -131,11 +134,20 @@ impl<T> Machine<T> {
     /// Tells all that wait for the group that was out, and for the one judged upon it, that it has failed.
     fn fail(&mut self, fate: Fate, kind: &AppendErrorKind) -> Vec<Answered<T>> {
         let mut answers = Vec::new();
+        let unwritten = self.staged.staged.ids.clone();
+        let mut written = HashMap::new();
         if let Some(mut flight) = self.flight.take() {
-            answers.extend(flight.drain(fate, kind));
+            written = flight.staged.ids.clone();
+            let found = |id| if written.contains_key(&id) { fate } else { Fate::Unknown };
+            answers.extend(flight.drain(fate, kind, found));
             self.settled = flight;
         }
-        answers.extend(self.staged.drain(Fate::NotWritten, kind));
+        let found = |id| match (written.contains_key(&id), unwritten.contains_key(&id)) {
+            (true, _) => fate,
+            (false, true) => Fate::NotWritten,
+            (false, false) => Fate::Unknown,
+        };
+        answers.extend(self.staged.drain(Fate::NotWritten, kind, found));
         let end = &self.committed.end;
         self.staged.begin(end.position, end.hlc);
         self.settled.begin(end.position, end.hlc);

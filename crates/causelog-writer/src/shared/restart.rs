@@ -37,7 +37,7 @@ impl Shared {
         }
         let _span = tracing::info_span!("restart").entered();
         let result = match state.restarts.take(self.environment.clock.monotonic_ms()) {
-            true => catch_unwind(AssertUnwindSafe(|| self.recover(state.lock.as_ref())))
+            true => catch_unwind(AssertUnwindSafe(|| self.recover(state.lock.as_ref(), state.told)))
                 .unwrap_or(Err(Poison::Panicked)),
             false => Err(Poison::Panicked),
         };
@@ -45,6 +45,7 @@ impl Shared {
             Ok(machine) => {
                 tracing::warn!("the writer was started again from its files");
                 state.machine = Engine::Running(Box::new(machine));
+                state.told = self.published.load().end.position;
                 self.room.notify_all();
             }
             Err(poison) => self.end(state, poison),
@@ -59,7 +60,7 @@ impl Shared {
         self.room.notify_all();
     }
 
-    fn recover(&self, lock: Option<&HeldLock>) -> Result<Machine<Waiter>, Poison> {
+    fn recover(&self, lock: Option<&HeldLock>, told: Position) -> Result<Machine<Waiter>, Poison> {
         let Some(lock) = lock else { return Err(Poison::Panicked) };
         let failed = |error: CatchUpError| Poison::NotRestarted(Arc::new(error));
         let (log, snapshot, appender, _) = reopen_writer(&self.environment, self.appender_settings, lock)
@@ -71,7 +72,7 @@ impl Shared {
         }
         // What the restart makes visible is told like everything else, and before what comes next.
         let untold = match self.fan_out.is_heard() {
-            true => headers(&log, &snapshot, published.position).map_err(|error| failed(error.into()))?,
+            true => headers(&log, &snapshot, told).map_err(|error| failed(error.into()))?,
             false => Vec::new(),
         };
         let (index, published) = (Arc::clone(&self.index), Arc::clone(&self.published));

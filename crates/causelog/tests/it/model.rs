@@ -117,11 +117,12 @@ impl Model {
         if !found.is_empty() {
             return refused(Refusal::Partly(found.iter().map(|at| self.events[*at].offer.id).collect()));
         }
-        for (ask, from) in conditions {
-            let mut since = self.events.iter().enumerate().skip(usize::try_from(*from).unwrap());
-            if let Some((at, stored)) = since.find(|(at, stored)| ask.matches(*at, stored)) {
-                return refused(Refusal::Condition(stored.offer.id, at));
-            }
+        let fails = |at: usize, stored: &Stored| {
+            let applies = |from: u64| at >= usize::try_from(from).unwrap();
+            conditions.iter().any(|(ask, from)| applies(*from) && ask.matches(at, stored))
+        };
+        if let Some((at, stored)) = self.events.iter().enumerate().find(|(at, stored)| fails(*at, stored)) {
+            return refused(Refusal::Condition(stored.offer.id, at));
         }
         self.stage(batch)
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use causelog::IoError;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 
 use crate::failure::Failure;
@@ -19,7 +19,7 @@ impl Interrupt {
     /// From now on a signal to end is only noted; a second one ends the process at once.
     pub(super) fn watch() -> Result<Self, Failure> {
         let wanted = Arc::new(AtomicBool::new(false));
-        for signal in [SIGINT, SIGTERM] {
+        for signal in [SIGHUP, SIGINT, SIGTERM] {
             let second = flag::register_conditional_shutdown(signal, ENDED, Arc::clone(&wanted));
             second
                 .and_then(|_| flag::register(signal, Arc::clone(&wanted)))

@@ -46,7 +46,7 @@ pub(super) enum Stop {
     /// A line does not fit what is stored: its id has other content there, or its cause is not there.
     Unfit { line: u64, reason: String },
     /// The store does not take the batch of these lines.
-    Append { first: u64, last: u64, error: AppendError },
+    Append { first: u64, last: u64, error: Box<AppendError> },
     /// The store cannot be read, to judge this line.
     Read { line: u64, error: ReadError },
 }
@@ -317,10 +317,10 @@ impl Stop {
             Self::Unfit { line, reason } => (at(file, line), line, Failure::Unfit(reason)),
             Self::Read { line, error } => (at(file, line), line, Failure::Read(error)),
             Self::Append { first, last, error } if first == last => {
-                (at(file, first), first, Failure::Batch(error))
+                (at(file, first), first, Failure::Batch(*error))
             }
             Self::Append { first, last, error } => {
-                (format!("{file}, batch of lines {first} to {last}"), first, Failure::Batch(error))
+                (format!("{file}, batch of lines {first} to {last}"), first, Failure::Batch(*error))
             }
         };
         let left = match tally.added {
@@ -334,7 +334,7 @@ impl Stop {
 
 fn not_taken(batch: &[Pending], line: u64, error: AppendError) -> Stop {
     let line = |pending: Option<&Pending>| pending.map_or(line, |pending| pending.line);
-    Stop::Append { first: line(batch.first()), last: line(batch.last()), error }
+    Stop::Append { first: line(batch.first()), last: line(batch.last()), error: Box::new(error) }
 }
 
 fn at(file: &str, line: u64) -> String {

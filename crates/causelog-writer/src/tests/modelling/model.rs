@@ -157,12 +157,12 @@ pub(super) fn judge(all: &[Stored], offers: &Offers) -> Verdict {
         let ids = found.iter().map(|at| all[*at].offer.id).collect();
         return Verdict::Refused(vec![(Refusal::Partly(ids), Some(*last))]);
     }
-    for (scope, from) in &offers.conditions {
-        let from = usize::try_from(*from).unwrap();
-        let mut since = all.iter().enumerate().skip(from);
-        if let Some((at, stored)) = since.find(|(_, stored)| scope.matches(&stored.offer)) {
-            return Verdict::Refused(vec![(Refusal::Condition(stored.offer.id, at), Some(at))]);
-        }
+    let fails = |at: usize, stored: &Stored| {
+        let applies = |from: u64| at >= usize::try_from(from).unwrap();
+        offers.conditions.iter().any(|(scope, from)| applies(*from) && scope.matches(&stored.offer))
+    };
+    if let Some((at, stored)) = all.iter().enumerate().find(|(at, stored)| fails(*at, stored)) {
+        return Verdict::Refused(vec![(Refusal::Condition(stored.offer.id, at), Some(at))]);
     }
     stage(all, offers)
 }
