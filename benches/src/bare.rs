@@ -19,7 +19,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-pub use group_commit::BareGroupCommit;
+pub use group_commit::{BareGroupCommit, Leader};
 
 use crate::platform;
 

@@ -9,6 +9,7 @@ use causelog::{Durability, IoError};
 use tempfile::TempDir;
 
 use crate::BenchError;
+use crate::bare::Leader;
 use crate::callers::Callers;
 use crate::events::Events;
 use crate::figures::{Figures, float};
@@ -30,6 +31,8 @@ pub struct Workload {
     pub batch: usize,
     /// When an append is answered.
     pub durability: Durability,
+    /// How the bare group commit leads.
+    pub leader: Leader,
 }
 
 /// A store, the bare loop of one caller and, for several callers, the bare group commit, with the threads that append
@@ -225,7 +228,9 @@ fn make(kind: Kind, directory: &Path, workload: Workload, written: &Written) -> 
     match kind {
         Kind::Store => Ok(open_store(directory, workload)?.0),
         Kind::BareLoop => Target::bare_loop(directory, workload.durability, written),
-        Kind::BareGroupCommit => Target::bare_group_commit(directory, workload.durability, written),
+        Kind::BareGroupCommit => {
+            Target::bare_group_commit(directory, workload.durability, workload.leader, written)
+        }
     }
 }
 

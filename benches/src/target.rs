@@ -9,7 +9,7 @@ use std::time::Instant;
 use causelog::{Durability, Environment, IoError, OpenError, RealStorage, Store};
 
 use crate::BenchError;
-use crate::bare::{BareFile, BareGroupCommit, Room};
+use crate::bare::{BareFile, BareGroupCommit, Leader, Room};
 use crate::events::Events;
 use crate::place;
 use crate::syncs::SyncCount;
@@ -89,11 +89,12 @@ impl Target {
     pub(crate) fn bare_group_commit(
         directory: &Path,
         durability: Durability,
+        leader: Leader,
         written: &Written,
     ) -> Result<Self, BenchError> {
         Ok(match durability {
             Durability::Sync => {
-                let groups = BareGroupCommit::new(bare_file(directory)?, &written.header);
+                let groups = BareGroupCommit::new(bare_file(directory)?, &written.header, leader);
                 Self::GroupCommit { groups, frames: written.frames.clone() }
             }
             weaker @ (Durability::Interval { .. } | Durability::Os) => {
@@ -176,7 +177,7 @@ fn unopened(directory: &Path, error: io::Error) -> OpenError {
 
 #[cfg(test)]
 mod tests {
-    use super::{Target, Written};
+    use super::{Leader, Target, Written};
     use crate::events::Events;
     use causelog::Durability;
 
@@ -188,8 +189,14 @@ mod tests {
         let mut events = Events::exact(1).unwrap();
         let path = directory.path().join("bare");
         for (durability, syncs) in [(Durability::Sync, 2), (interval, 0), (Durability::Os, 0)] {
-            for make in [Target::bare_loop, Target::bare_group_commit] {
-                let target = make(&path, durability, &written).unwrap();
+            let group_commit = |leader| Target::bare_group_commit(&path, durability, leader, &written);
+            let makes: [&dyn Fn() -> _; 3] = [
+                &|| Target::bare_loop(&path, durability, &written),
+                &|| group_commit(Leader::Takes),
+                &|| group_commit(Leader::Gathers),
+            ];
+            for make in makes {
+                let target = make().unwrap();
                 (0..2).for_each(|_| assert!(target.append(&mut events).is_ok()));
                 let found = std::fs::read(path.join("bare-0")).unwrap();
                 assert!(found.starts_with(b"headerframesheaderframes\0"), "{target:?}");

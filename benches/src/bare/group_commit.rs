@@ -14,17 +14,27 @@ use crate::bare::BareFile;
 /// leads: it writes and syncs the group, while the next one fills. All others wait. Nobody is set aside to lead, so
 /// there is no hand-over between a caller and a thread that writes.
 ///
-/// Before it takes the group, the leader gives up the processor for as long as that lets further records come. Those
-/// whom the sync before has just released are on their way with their next ones; without this, they would miss the
-/// group and wait for two syncs, and groups would hold half of the callers.
+/// With [`Leader::Gathers`] the leader gives up the processor before it takes the group, for as long as that lets
+/// further records come. Those whom the sync before has just released are on their way with their next ones; without
+/// this, they miss the group and wait for two syncs, and groups hold half of the callers.
 #[derive(Debug)]
 pub struct BareGroupCommit<F = BareFile> {
     state: Mutex<State<F>>,
     /// Callers wait for their group at the one of its parity, so that nobody is woken for another group.
     synced: [Condvar; 2],
     write_and_sync: fn(&mut F, &[u8]) -> io::Result<()>,
+    leader: Leader,
     /// What each group begins with.
     header: Vec<u8>,
+}
+
+/// What a leader does before it takes the group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leader {
+    /// Nothing: the loop as it is commonly written, a mutex, a buffer and one leader syncing.
+    Takes,
+    /// It lets others come first: the harder one to be compared with.
+    Gathers,
 }
 
 #[derive(Debug)]
@@ -52,8 +62,8 @@ struct Failure {
 impl BareGroupCommit {
     /// Groups that begin with these bytes, as the store's begin with their header, into a file.
     #[must_use]
-    pub fn new(file: BareFile, header: &[u8]) -> Self {
-        Self::over(file, BareFile::write_and_sync, header)
+    pub fn new(file: BareFile, header: &[u8], leader: Leader) -> Self {
+        Self { leader, ..Self::over(file, BareFile::write_and_sync, header) }
     }
 
     /// As [`BareFile::reserve`]; call it while nobody appends.
@@ -81,7 +91,8 @@ impl<F> BareGroupCommit<F> {
             durable: 0,
             failure: None,
         };
-        Self { state: Mutex::new(state), synced: Default::default(), write_and_sync, header: header.to_vec() }
+        let (synced, leader) = (Default::default(), Leader::Gathers);
+        Self { state: Mutex::new(state), synced, write_and_sync, leader, header: header.to_vec() }
     }
 
     /// Adds a record. When this returns, it is on disk.
@@ -108,7 +119,10 @@ impl<F> BareGroupCommit<F> {
 
     /// Writes and syncs the group that is being filled, the caller's own.
     fn lead(&self, state: MutexGuard<'_, State<F>>, mut file: F) -> io::Result<()> {
-        let mut state = self.gather(state);
+        let mut state = match self.leader {
+            Leader::Takes => state,
+            Leader::Gathers => self.gather(state),
+        };
         let next = mem::take(&mut state.spare);
         let mut bytes = mem::replace(&mut state.group, next);
         state.group.extend_from_slice(&self.header);

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use causelog::{Durability, Store, Ticket};
-use causelog_benches::bare::{BareFile, Room};
+use causelog_benches::bare::{BareFile, Leader, Room};
 use causelog_benches::events::Events;
 use causelog_benches::figures::Figures;
 use causelog_benches::place;
@@ -183,31 +183,42 @@ fn import_once(path: &Path, batches: u32, way: Way) -> Result<Duration, Box<dyn 
 /// Many callers: each one's event is durable before it offers the next.
 fn many(directory: &Path, rounds: u32, callers: &[u16]) -> Result<(), Box<dyn Error>> {
     for &callers in callers {
-        let workload =
-            Workload { callers, payload_bytes: SINGLE_BYTES, batch: 1, durability: Durability::Sync };
-        let mut measured = Rounds::prepare(directory, workload)?;
-        for _ in 0..rounds {
-            measured.round(TURN)?;
+        let leaders: &[Leader] =
+            if callers > 1 { &[Leader::Takes, Leader::Gathers] } else { &[Leader::Takes] };
+        for leader in leaders {
+            beside(directory, rounds, callers, *leader)?;
         }
-        let turn = TURN.as_millis();
-        println!("\ncallers: {callers}, {rounds} rounds of {turn} ms, {SINGLE_BYTES}-byte payloads");
-        print_side("causelog", measured.store());
-        print_side("bare loop", measured.bare_loop());
-        if callers > 1 {
-            print_side("bare group commit", measured.bare());
-        }
-        let by_loop = measured.store().events_per_s.ratios(&measured.bare_loop().events_per_s);
-        println!("  causelog : bare loop, speed    {by_loop}");
-        if callers > 1 {
-            println!("  causelog : group commit, speed {}", measured.ratios());
-        }
+    }
+    Ok(())
+}
+
+fn beside(directory: &Path, rounds: u32, callers: u16, leader: Leader) -> Result<(), Box<dyn Error>> {
+    let (payload_bytes, durability) = (SINGLE_BYTES, Durability::Sync);
+    let workload = Workload { callers, payload_bytes, batch: 1, durability, leader };
+    let mut measured = Rounds::prepare(directory, workload)?;
+    for _ in 0..rounds {
+        measured.round(TURN)?;
+    }
+    let turn = TURN.as_millis();
+    println!("\ncallers: {callers}, {rounds} rounds of {turn} ms, {SINGLE_BYTES}-byte payloads");
+    print_side("causelog", measured.store());
+    print_side("bare loop", measured.bare_loop());
+    let by_loop = measured.store().events_per_s.ratios(&measured.bare_loop().events_per_s);
+    println!("  causelog : bare loop, speed    {by_loop}");
+    if callers > 1 {
+        let name = match leader {
+            Leader::Takes => "bare group commit",
+            Leader::Gathers => "bare group commit, gathering",
+        };
+        print_side(name, measured.bare());
+        println!("  causelog : {}, speed {}", name.trim_start_matches("bare "), measured.ratios());
     }
     Ok(())
 }
 
 fn print_side(name: &str, side: &Measured) {
     let [p50, p99, p999] = [500, 990, 999].map(|part| side.latencies.quantile_us(part));
-    println!("  {:<31}{}", format!("{name}, events/s"), side.events_per_s);
+    println!("  {:<39}{}", format!("{name}, events/s"), side.events_per_s);
     println!("    p50, p99, p99.9, us          {p50:9.1} {p99:9.1} {p999:9.1}");
     println!("    events per sync              {:9.2}", side.events_per_sync().unwrap_or(f64::NAN));
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 use super::{Rounds, Workload};
 use causelog::Durability;
 
+use crate::bare::Leader;
 use crate::{BenchError, place};
 
 const TURN: Duration = Duration::from_millis(5);
@@ -14,7 +15,8 @@ fn on_disk() -> tempfile::TempDir {
 }
 
 fn workload(callers: u16, batch: usize) -> Workload {
-    Workload { callers, payload_bytes: 100, batch, durability: Durability::Sync }
+    let (durability, leader) = (Durability::Sync, Leader::Gathers);
+    Workload { callers, payload_bytes: 100, batch, durability, leader }
 }
 
 #[test]

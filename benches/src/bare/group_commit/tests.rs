@@ -36,7 +36,7 @@ fn append_all<F: Send>(bare: &BareGroupCommit<F>, acknowledged: impl Fn(&[u8]) +
 fn every_record_is_in_the_file_whole_and_syncs_are_shared() {
     let directory = tempfile::tempdir().unwrap();
     let file = BareFile::create(directory.path(), Room::Allocated).unwrap();
-    let bare = BareGroupCommit::new(file, HEADER);
+    let bare = BareGroupCommit::new(file, HEADER, super::Leader::Gathers);
     append_all(&bare, |_| {});
 
     let written = std::fs::read(directory.path().join("bare-0")).unwrap();

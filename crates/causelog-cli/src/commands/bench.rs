@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use causelog::Durability;
 use causelog::limits;
+use causelog_benches::bare::Leader;
 use causelog_benches::rounds::{Rounds, Workload};
 use clap::value_parser;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -112,6 +113,7 @@ impl BenchArgs {
 
     fn workload(&self, callers: u16) -> Workload {
         Workload {
+            leader: Leader::Gathers,
             callers,
             payload_bytes: usize::try_from(self.payload_bytes).unwrap_or(usize::MAX),
             batch: usize::from(self.batch),
