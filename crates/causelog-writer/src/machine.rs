@@ -106,9 +106,8 @@ impl<T> Machine<T> {
         index: Arc<dyn Index>,
         settings: WriterSettings,
     ) -> Result<Self, CatchUpError> {
-        catch_up(&*index, &log, &snapshot)?;
         let published = Published::new(snapshot.clone());
-        Ok(Self::new(environment, log, snapshot, appender, index, settings, published))
+        Self::resume(environment, log, snapshot, appender, index, settings, published)
     }
 
     /// Goes on for readers of a machine that was given up: brings the index up to the log as it was recovered, and
@@ -127,24 +126,12 @@ impl<T> Machine<T> {
     ) -> Result<Self, CatchUpError> {
         catch_up(&*index, &log, &snapshot)?;
         published.store(snapshot.clone(), snapshot.end.position);
-        Ok(Self::new(environment, log, snapshot, appender, index, settings, published))
-    }
-
-    fn new(
-        environment: &Environment,
-        log: Log,
-        snapshot: Snapshot,
-        appender: Appender,
-        index: Arc<dyn Index>,
-        settings: WriterSettings,
-        published: Arc<Published>,
-    ) -> Self {
         let group = || Group {
             staged: StagedGroup::new(snapshot.end.position, snapshot.end.hlc),
             waiting: Vec::new(),
             sync: false,
         };
-        Self {
+        Ok(Self {
             appender: Some(appender),
             log,
             index,
@@ -157,7 +144,7 @@ impl<T> Machine<T> {
             committed: snapshot,
             unsynced_since_ms: None,
             state: State::Idle,
-        }
+        })
     }
 
     /// What readers see.
