@@ -22,6 +22,10 @@ struct Known {
     /// All events of its batch, in order.
     batch: Vec<EventId>,
     status: Status,
+    /// How many appends of it have not been answered.
+    open: u32,
+    /// Whether an append of it was answered that nobody knows.
+    doubtful: bool,
 }
 
 /// What was promised of an event.
@@ -66,8 +70,10 @@ impl Oracle {
         let batch = offer.ids();
         for event in &offer.events {
             let Some(id) = event.id() else { continue };
-            let known = Known { event: event.clone(), batch: batch.clone(), status: Status::Unknown };
+            let (event, batch) = (event.clone(), batch.clone());
+            let known = Known { event, batch, status: Status::Unknown, open: 0, doubtful: false };
             let known = self.known.entry(id).or_insert(known);
+            known.open += 1;
             if known.status == Status::Absent {
                 known.status = Status::Unknown;
             }
@@ -92,9 +98,10 @@ impl Oracle {
                 ensure!(error.ids() == ids, "an error names other events: {error}");
                 for id in ids {
                     let Some(known) = self.known.get_mut(id) else { bail!("{id} was never offered") };
-                    // A conflict, or a batch of which some are stored, says nothing of what is there.
-                    let acknowledged = matches!(known.status, Status::Acknowledged(_));
-                    if error.fate() == Fate::NotWritten && !acknowledged {
+                    known.open = known.open.saturating_sub(1);
+                    known.doubtful |= error.fate() != Fate::NotWritten;
+                    // It is said of this append alone: another one may have written them.
+                    if known.status == Status::Unknown && known.open == 0 && !known.doubtful {
                         known.status = Status::Absent;
                     }
                 }
@@ -111,6 +118,7 @@ impl Oracle {
                 == (receipt.position, receipt.revision, receipt.hash);
             ensure!(same, "{id} was acknowledged as {before:?}, and now as {receipt:?}");
         }
+        known.open = known.open.saturating_sub(1);
         known.status = Status::Acknowledged(*receipt);
         Ok(())
     }
@@ -149,6 +157,7 @@ impl Oracle {
         }
         self.is_durable(events)?;
         for (id, known) in &mut self.known {
+            (known.open, known.doubtful) = (0, false);
             match at.get(id).and_then(|at| events.get(*at)) {
                 None => known.status = Status::Absent,
                 Some(event) if !matches!(known.status, Status::Acknowledged(_)) => {
