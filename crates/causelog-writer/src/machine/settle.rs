@@ -86,10 +86,11 @@ impl<T> Machine<T> {
                 let durability = |position| self.durability_of(position);
                 Ok(both.map(|(event, at)| event.receipt(*at, durability(event.header.position))).collect())
             }
-            Answer::Found(ids) | Answer::FoundUnsynced(ids) => self
-                .found(&ids)
-                // They are committed: only telling of them has failed.
-                .map_err(|kind| AppendError::new(ids, Fate::Written, kind)),
+            Answer::Found(ids) | Answer::FoundUnsynced(ids) => self.found(&ids).map_err(|kind| {
+                // They are committed: only telling of them has failed. In a weaker mode they may still go.
+                let fate = if self.unsynced() == 0 { Fate::Written } else { Fate::Unknown };
+                AppendError::new(ids, fate, kind)
+            }),
             Answer::Refused(error) => Err(error),
             Answer::Synced => Ok(Vec::new()),
         };

@@ -52,6 +52,25 @@ fn an_index_that_fails_without_a_sync_leaves_the_fate_unknown() {
     }
 }
 
+/// A retry that waited for its group and whose receipt cannot be told then: only what is synced is surely there.
+///
+/// Spec: COMMIT-3
+#[test]
+fn a_receipt_that_cannot_be_told_is_as_sure_as_its_sync() {
+    for (durability, fate) in [(Durability::Os, Fate::Unknown), (Durability::Sync, Fate::Written)] {
+        let index = Arc::new(Fragile::default());
+        let mut machine: Machine<u32> = start_machine(&MemoryStorage::new(), index.clone(), durability);
+        for who in [1, 2] {
+            assert!(matches!(machine.offer(&command(vec![event(1, "x")]), who), Offered::Waits));
+        }
+        let job = machine.next_job().unwrap();
+        index.set(Trouble::QuestionsFail);
+        let answers = machine.finish(job.run());
+        assert!(answers[0].answer.is_ok());
+        assert_eq!(answers[1].answer.as_ref().unwrap_err().fate(), fate, "{durability:?}");
+    }
+}
+
 /// Of several conditions that fail, the earliest event that any of them does not allow is told.
 ///
 /// Spec: COND-2
