@@ -10,7 +10,7 @@ use causelog_wire::EncodeError;
 
 /// An append that was not acknowledged. It carries the ids of its events: appending them again settles it.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("{kind}; {fate}")]
+#[error("{kind}{}", what_became(ids, *fate))]
 pub struct AppendError {
     ids: Vec<EventId>,
     fate: Fate,
@@ -235,6 +235,11 @@ impl fmt::Display for Fate {
             Self::Written => "the events were written: open the store again to see them",
         })
     }
+}
+
+/// Nothing is said of events where there are none: a sync that was asked for, for one.
+fn what_became(ids: &[EventId], fate: Fate) -> String {
+    if ids.is_empty() { String::new() } else { format!("; {fate}") }
 }
 
 struct Are(usize);
