@@ -36,8 +36,7 @@ pub fn encode_header(header: &Header, out: &mut Vec<u8>) {
     let mut map = Writer(out);
     map.map(7 + optional.iter().filter(|present| **present).count());
     if header.batch_remaining != 0 {
-        map.key(b'b');
-        map.uint(header.batch_remaining.into());
+        map.uint_at(b'b', header.batch_remaining.into());
     }
     if !dag.causes.is_empty() {
         map.key(b'c');
@@ -45,8 +44,7 @@ pub fn encode_header(header: &Header, out: &mut Vec<u8>) {
         dag.causes.iter().for_each(|cause| map.binary(&cause.as_u128().to_be_bytes()));
     }
     if dag.depth != Depth(0) {
-        map.key(b'd');
-        map.uint(dag.depth.0.into());
+        map.uint_at(b'd', dag.depth.0.into());
     }
     map.key(b'e');
     map.text(header.coordinate.entity());
@@ -54,29 +52,21 @@ pub fn encode_header(header: &Header, out: &mut Vec<u8>) {
         map.key(b'g');
         encode_evidence(evidence, &mut map);
     }
-    map.key(b'h');
-    map.binary(&header.payload_hash.0);
-    map.key(b'i');
-    map.binary(&header.id.as_u128().to_be_bytes());
-    map.key(b'k');
-    map.uint(header.kind.bits().into());
+    map.binary_at(b'h', &header.payload_hash.0);
+    map.binary_at(b'i', &header.id.as_u128().to_be_bytes());
+    map.uint_at(b'k', header.kind.bits().into());
     if dag.hlc.counter != 0 {
-        map.key(b'n');
-        map.uint(dag.hlc.counter.into());
+        map.uint_at(b'n', dag.hlc.counter.into());
     }
     if let Some(occurred_ms) = dag.occurred_ms {
-        map.key(b'o');
-        map.int(occurred_ms);
+        map.int_at(b'o', occurred_ms);
     }
     if let Some(previous) = header.previous_hash {
-        map.key(b'p');
-        map.binary(&previous.0);
+        map.binary_at(b'p', &previous.0);
     }
-    map.key(b'q');
-    map.uint(header.position.0);
+    map.uint_at(b'q', header.position.0);
     if header.revision != Revision(0) {
-        map.key(b'r');
-        map.uint(header.revision.0);
+        map.uint_at(b'r', header.revision.0);
     }
     map.key(b's');
     map.text(header.coordinate.scope());
@@ -86,14 +76,11 @@ pub fn encode_header(header: &Header, out: &mut Vec<u8>) {
         header.tags.iter().for_each(|tag| map.text(tag));
     }
     if header.payload_version != 0 {
-        map.key(b'v');
-        map.uint(header.payload_version.into());
+        map.uint_at(b'v', header.payload_version.into());
     }
-    map.key(b'w');
-    map.uint(dag.hlc.wall_ms);
+    map.uint_at(b'w', dag.hlc.wall_ms);
     if let Some(correlation) = correlation {
-        map.key(b'x');
-        map.binary(&correlation.as_u128().to_be_bytes());
+        map.binary_at(b'x', &correlation.as_u128().to_be_bytes());
     }
     if header.salted {
         map.key(b'z');
@@ -248,21 +235,16 @@ impl<'a> Fields<'a> {
 /// Each value's own type holds the rest.
 pub(crate) fn check_header(header: &Header) -> Result<(), Rule> {
     let dag = &header.dag;
-    let rules = [
-        // The greatest number stands for "no end" in ranges, so that no region could ever match it.
-        (header.position.0 < u64::MAX, "q"),
-        (header.revision.0 < u64::MAX, "r"),
-        (dag.hlc.wall_ms < u64::MAX, "w"),
-        (usize::try_from(header.batch_remaining).is_ok_and(|rest| rest < limits::BATCH_EVENTS_MAX), "b"),
-        (header.previous_hash.is_some() == (header.revision > Revision(0)), "p"),
-        (dag.causes.iter().all(|cause| cause != header.id), "c"),
-        (dag.causes.is_empty() == (dag.depth == Depth(0)), "d"),
-        (header.evidence.as_ref().is_none_or(|evidence| evidence.check().is_ok()), "g"),
-    ];
-    match rules.into_iter().find(|(holds, _)| !holds) {
-        Some((_, key)) => Err(Rule::Value(key)),
-        None => Ok(()),
-    }
+    let rule = |holds: bool, key| if holds { Ok(()) } else { Err(Rule::Value(key)) };
+    // The greatest number stands for "no end" in ranges, so that no region could ever match it.
+    rule(header.position.0 < u64::MAX, "q")?;
+    rule(header.revision.0 < u64::MAX, "r")?;
+    rule(dag.hlc.wall_ms < u64::MAX, "w")?;
+    rule(usize::try_from(header.batch_remaining).is_ok_and(|rest| rest < limits::BATCH_EVENTS_MAX), "b")?;
+    rule(header.previous_hash.is_some() == (header.revision > Revision(0)), "p")?;
+    rule(dag.causes.iter().all(|cause| cause != header.id), "c")?;
+    rule(dag.causes.is_empty() == (dag.depth == Depth(0)), "d")?;
+    rule(header.evidence.as_ref().is_none_or(|evidence| evidence.check().is_ok()), "g")
 }
 
 /// A number that fits its type and is not the default 0, which would have been left out.

@@ -3,7 +3,7 @@
 use causelog_types::{Depth, EventHash, EventId, EventKind, Hlc, Revision};
 
 use crate::Rule;
-use crate::fixed::FixedReader;
+use crate::fixed::{FixedReader, FixedWriter};
 
 /// A stream of a segment, and the hash of its last event there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,15 +82,17 @@ impl<'a> StreamRow<'a> {
 impl EventRow {
     /// Adds it to a block's content.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.id.as_u128().to_be_bytes());
-        out.extend_from_slice(&self.offset.to_le_bytes());
-        out.extend_from_slice(&self.bytes.to_le_bytes());
-        out.extend_from_slice(&self.stream.to_le_bytes());
-        out.extend_from_slice(&self.kind.bits().to_le_bytes());
-        out.extend_from_slice(&self.revision.0.to_le_bytes());
-        out.extend_from_slice(&self.depth.0.to_le_bytes());
-        out.extend_from_slice(&self.hlc.wall_ms.to_le_bytes());
-        out.extend_from_slice(&self.hlc.counter.to_le_bytes());
+        let fields = FixedWriter::<EVENT_ROW_BYTES>::new()
+            .bytes(&self.id.as_u128().to_be_bytes())
+            .u64(self.offset)
+            .u32(self.bytes)
+            .u32(self.stream)
+            .u16(self.kind.bits())
+            .u64(self.revision.0)
+            .u32(self.depth.0)
+            .u64(self.hlc.wall_ms)
+            .u32(self.hlc.counter);
+        out.extend_from_slice(&fields.finish());
     }
 
     /// Takes the next one from a block's content.

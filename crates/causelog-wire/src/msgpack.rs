@@ -17,26 +17,38 @@ impl Writer<'_> {
         self.0.extend_from_slice(&[0xa1, letter]);
     }
 
+    /// A key and its number, in one piece: looking for room is most of what writing a small value costs.
     #[inline]
-    pub(crate) fn uint(&mut self, value: u64) {
-        if let Ok(byte) = u8::try_from(value) {
-            if byte >= 0x80 {
-                self.0.push(0xcc);
+    pub(crate) fn uint_at(&mut self, letter: u8, value: u64) {
+        let [.., a, b, c, d] = value.to_be_bytes();
+        match value {
+            0..=0x7f => self.0.extend_from_slice(&[0xa1, letter, d]),
+            0x80..=0xff => self.0.extend_from_slice(&[0xa1, letter, 0xcc, d]),
+            0x100..=0xffff => self.0.extend_from_slice(&[0xa1, letter, 0xcd, c, d]),
+            0x1_0000..=0xffff_ffff => self.0.extend_from_slice(&[0xa1, letter, 0xce, a, b, c, d]),
+            _ => {
+                let [e, f, g, h, ..] = value.to_be_bytes();
+                self.0.extend_from_slice(&[0xa1, letter, 0xcf, e, f, g, h, a, b, c, d]);
             }
-            self.0.push(byte);
-        } else if let Ok(short) = u16::try_from(value) {
-            self.marked(0xcd, &short.to_be_bytes());
-        } else if let Ok(word) = u32::try_from(value) {
-            self.marked(0xce, &word.to_be_bytes());
-        } else {
-            self.marked(0xcf, &value.to_be_bytes());
         }
     }
 
-    pub(crate) fn int(&mut self, value: i64) {
+    /// A key and its id or hash.
+    #[inline]
+    pub(crate) fn binary_at<const N: usize>(&mut self, letter: u8, bytes: &[u8; N]) {
+        const { assert!(N <= 0xff, "a header's bin has a length of one byte") };
+        let [length, ..] = N.to_le_bytes();
+        self.0.extend_from_slice(&[0xa1, letter, 0xc4, length]);
+        self.0.extend_from_slice(bytes);
+    }
+
+    /// A key and its number, which may be negative.
+    pub(crate) fn int_at(&mut self, letter: u8, value: i64) {
         if let Ok(value) = u64::try_from(value) {
-            self.uint(value);
-        } else if let Ok(byte) = i8::try_from(value) {
+            return self.uint_at(letter, value);
+        }
+        self.key(letter);
+        if let Ok(byte) = i8::try_from(value) {
             if byte < -32 {
                 self.0.push(0xd0);
             }
