@@ -35,13 +35,14 @@ pub struct Workload {
     pub leader: Leader,
 }
 
-/// A store, the bare loop of one caller and, for several callers, the bare group commit, with the threads that append
-/// to them. All files are in one directory, and go when it is dropped.
+/// A store, the bare loop of one caller and, where the store shares syncs or leaves them out, a bare loop that does so
+/// too, with the threads that append to them. All files are in one directory, and go when it is dropped.
 #[derive(Debug)]
 pub struct Rounds {
     store: Side,
     bare_loop: Side,
-    group_commit: Option<Side>,
+    /// As many callers as the store has, in its durability, if that is another loop than the first.
+    like: Option<Side>,
     /// The only caller of the bare loop, where there are others.
     alone: Option<Callers>,
     callers: Callers,
@@ -82,12 +83,12 @@ impl Rounds {
         let (store, written) = Side::store(path("store"), workload)?;
         let bare_loop = Side::bare(path("bare-loop"), workload, Kind::BareLoop, written.clone())?;
         let several = workload.callers > 1;
-        let group_commit =
-            several.then(|| Side::bare(path("bare-group-commit"), workload, Kind::BareGroupCommit, written));
+        let like = (several || workload.durability != Durability::Sync)
+            .then(|| Side::bare(path("bare-group-commit"), workload, Kind::BareGroupCommit, written));
         Ok(Self {
             store,
             bare_loop,
-            group_commit: group_commit.transpose()?,
+            like: like.transpose()?,
             alone: several.then(|| Callers::start(1, workload.payload_bytes)).transpose()?,
             callers: Callers::start(workload.callers, workload.payload_bytes)?,
             _directory: directory,
@@ -99,10 +100,10 @@ impl Rounds {
     /// # Errors
     /// See [`BenchError`]. There is no other round then.
     pub fn round(&mut self, turn: Duration) -> Result<(), BenchError> {
-        let Self { store, bare_loop, group_commit, alone, callers, .. } = self;
+        let Self { store, bare_loop, like, alone, callers, .. } = self;
         store.turn(callers, turn)?;
         bare_loop.turn(alone.as_mut().unwrap_or(callers), turn)?;
-        match group_commit {
+        match like {
             Some(side) => side.turn(callers, turn),
             None => Ok(()),
         }
@@ -111,7 +112,7 @@ impl Rounds {
     /// How many turns a round has.
     #[must_use]
     pub fn turns(&self) -> u32 {
-        if self.group_commit.is_some() { 3 } else { 2 }
+        if self.like.is_some() { 3 } else { 2 }
     }
 
     /// The store.
@@ -120,16 +121,17 @@ impl Rounds {
         &self.store.measured
     }
 
-    /// The bare loop of one caller.
+    /// The bare loop of one caller, which syncs each append, whatever the store does.
     #[must_use]
     pub fn bare_loop(&self) -> &Measured {
         &self.bare_loop.measured
     }
 
-    /// What the store is compared with: the bare group commit, or the bare loop of one caller if that is all.
+    /// What the store is compared with: as many callers in its durability, or the bare loop of one caller if that is
+    /// the same.
     #[must_use]
     pub fn bare(&self) -> &Measured {
-        self.group_commit.as_ref().map_or(self.bare_loop(), |side| &side.measured)
+        self.like.as_ref().map_or(self.bare_loop(), |side| &side.measured)
     }
 
     /// The store's speed as a part of the bare one's, round by round.
@@ -195,8 +197,10 @@ impl Side {
         let target = self.ready()?;
         let syncs = target.syncs();
         let took = callers.turn(&target, time, &mut self.measured.latencies)?;
+        // A sync that is still due belongs to this turn, not to the next one's.
+        let time = took.time + target.settle()?;
         let events = took.appends.saturating_mul(length(self.workload.batch));
-        self.measured.events_per_s.push(float(events) / took.time.as_secs_f64().max(f64::MIN_POSITIVE));
+        self.measured.events_per_s.push(float(events) / time.as_secs_f64().max(f64::MIN_POSITIVE));
         self.measured.events += events;
         self.measured.syncs += target.syncs() - syncs;
         self.turn_bytes = took.appends.saturating_mul(length(self.written.frames.len()));
@@ -227,7 +231,7 @@ impl Side {
 fn make(kind: Kind, directory: &Path, workload: Workload, written: &Written) -> Result<Target, BenchError> {
     match kind {
         Kind::Store => Ok(open_store(directory, workload)?.0),
-        Kind::BareLoop => Target::bare_loop(directory, workload.durability, written),
+        Kind::BareLoop => Target::bare_loop(directory, Durability::Sync, written),
         Kind::BareGroupCommit => {
             Target::bare_group_commit(directory, workload.durability, workload.leader, written)
         }

@@ -4,7 +4,7 @@ use std::io;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use causelog::{Durability, Environment, IoError, OpenError, RealStorage, Store};
 
@@ -21,6 +21,7 @@ pub(crate) enum Target {
         store: Box<Store>,
         batch: usize,
         syncs: SyncCount,
+        durability: Durability,
     },
     /// One caller: a write and a sync for each append.
     WriteAndSync {
@@ -68,7 +69,7 @@ impl Target {
         let group = place::written_by(directory, &receipts);
         let mut header = group.map_err(IoError::on("read a segment of", directory.display().to_string()))?;
         let frames = header.split_off(place::GROUP_HEADER_BYTES.min(header.len()));
-        Ok((Self::Store { store: Box::new(store), batch, syncs }, Written { header, frames }))
+        Ok((Self::Store { store: Box::new(store), batch, syncs, durability }, Written { header, frames }))
     }
 
     /// The bare loop of one caller.
@@ -132,6 +133,15 @@ impl Target {
             Self::GroupCommit { groups, frames } => timed(|| groups.append(frames)),
             Self::Write { file, group } => timed(|| lock(file).write(group)),
         }
+    }
+
+    /// Ends a turn: brings forward the sync that would fall due behind it. Returns how long that took.
+    pub(crate) fn settle(&self) -> Result<Duration, BenchError> {
+        let begun = Instant::now();
+        if let Self::Store { store, durability: Durability::Interval { .. }, .. } = self {
+            store.sync()?;
+        }
+        Ok(begun.elapsed())
     }
 
     /// How many data syncs there have been.

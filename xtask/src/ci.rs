@@ -46,7 +46,16 @@ const FUZZ_REPLAY: Step = step("replay of the fuzz corpora", &["test", "--manife
 /// Apart from everything else, since its flags would have all of it built anew.
 const SCHEDULES: Step = Step {
     name: "schedules of threads",
-    arguments: &["test", "--profile", "quick", "--package", "causelog-writer", "--lib", "--locked", "schedules"],
+    arguments: &[
+        "test",
+        "--profile",
+        "quick",
+        "--package",
+        "causelog-writer",
+        "--lib",
+        "--locked",
+        "schedules",
+    ],
     environment: &[("RUSTFLAGS", "--cfg causelog_shuttle"), ("CARGO_TARGET_DIR", "target/shuttle")],
 };
 const PACKAGES: Step = step("packages", &["deny", "check", "bans", "licenses", "sources"]);

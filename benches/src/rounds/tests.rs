@@ -71,6 +71,11 @@ fn weaker_modes_run() {
         let mut rounds =
             Rounds::prepare(directory.path(), Workload { durability, ..workload(2, 1) }).unwrap();
         (0..2).for_each(|_| rounds.round(TURN).unwrap());
+        let events = |side: &super::Measured| side.events_per_sync();
         assert!(rounds.store().events > 0 && rounds.bare().syncs == 0);
+        assert_eq!(events(rounds.bare_loop()), Some(1.0));
+        let shared = events(rounds.store());
+        assert!(shared.is_none_or(|events| durability == WEAKER && events <= 1_000.0), "{shared:?}");
+        assert_eq!(shared.is_none(), durability == Durability::Os);
     }
 }

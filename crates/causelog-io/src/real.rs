@@ -46,8 +46,11 @@ impl RealStorage {
             Ok(()) => true,
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => false,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let missing =
-                    io::Error::new(error.kind(), "its parent directory does not exist: create that first");
+                let missing = match path.as_os_str().is_empty() {
+                    true => "the path is empty: name a directory",
+                    false => "its parent directory does not exist: create that first",
+                };
+                let missing = io::Error::new(error.kind(), missing);
                 return Err(named("create the directory", path, missing));
             }
             Err(error) => return Err(named("create the directory", path, error)),

@@ -22,14 +22,16 @@ impl Hlc {
     /// # Errors
     /// [`InvalidValue::Exhausted`] when no later time exists.
     pub fn next(self, now_ms: u64) -> Result<Self, InvalidValue> {
-        if now_ms > self.wall_ms {
-            return Ok(Self { wall_ms: now_ms, counter: 0 });
+        let next = match self.counter.checked_add(1) {
+            _ if now_ms > self.wall_ms => Self { wall_ms: now_ms, counter: 0 },
+            Some(counter) => Self { counter, ..self },
+            None => Self { wall_ms: self.wall_ms.saturating_add(1), counter: 0 },
+        };
+        // The greatest number stands for "no end" in ranges of time.
+        match next.wall_ms < u64::MAX {
+            true => Ok(next),
+            false => Err(InvalidValue::Exhausted { what: "the clock, which must be set right," }),
         }
-        if let Some(counter) = self.counter.checked_add(1) {
-            return Ok(Self { counter, ..self });
-        }
-        let wall_ms = self.wall_ms.checked_add(1).ok_or(InvalidValue::Exhausted { what: "the clock" })?;
-        Ok(Self { wall_ms, counter: 0 })
     }
 }
 

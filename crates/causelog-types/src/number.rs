@@ -27,6 +27,14 @@ impl Position {
         self.0.checked_add(count).map(Self)
     }
 
+    /// The position after this one.
+    ///
+    /// # Errors
+    /// [`InvalidValue::Exhausted`] after 2^64 events.
+    pub fn next(self) -> Result<Self, InvalidValue> {
+        self.checked_add(1).ok_or(InvalidValue::Exhausted { what: "the store's position" })
+    }
+
     /// How many positions lie between an earlier one and this one; `None` if `earlier` is later.
     #[must_use]
     pub fn since(self, earlier: Self) -> Option<u64> {

@@ -3,7 +3,7 @@
 /// What has happened to an event when its append returns.
 ///
 /// In every mode the segments before the last one are synced, a clean close syncs everything, and an append may
-/// ask for its own sync ([`Command::durable`](crate::Command::durable)).
+/// ask for its own sync.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Durability {
     /// It is on disk. A power cut loses nothing that was acknowledged.
@@ -13,7 +13,7 @@ pub enum Durability {
     /// `max_events` events after the first one that is not synced. A power cut loses at most those, a kill of the
     /// process nothing.
     Interval {
-        /// How long an event may wait for its sync to begin, in milliseconds; at least 1.
+        /// How long an event may wait for its sync to begin, in milliseconds: 1 to 86,400,000, a day.
         max_ms: u64,
         /// How many events may wait for their sync; at least 1.
         max_events: u64,
@@ -34,9 +34,9 @@ pub enum RestartPolicy {
     Once,
     /// It is started again, but not more often than `max_restarts` times within `within_ms` milliseconds.
     Bounded {
-        /// How many restarts.
+        /// How many restarts; 0 for none.
         max_restarts: u32,
-        /// Within how many milliseconds.
+        /// Within how many milliseconds; at least 1.
         within_ms: u64,
     },
 }

@@ -23,8 +23,9 @@ pub enum Fate {
     /// This append wrote none of them, and none will appear by it. Only an earlier append of the same ids may have
     /// written them.
     NotWritten,
-    /// They may be in the log, or not. Open the store again and append them with the same ids: if they are
-    /// there, the first receipts are returned.
+    /// They may be in the log, or not. Append them again with the same ids: if they are there, the first receipts
+    /// are returned. Where the writer has failed ([`AppendErrorKind::Poisoned`] is what further appends get), the
+    /// store must be opened again for that; after a panic that its policy allows, it is started again by itself.
     Unknown,
     /// They are in the log, durably. Open the store again to see them, or append them again with the same ids.
     Written,
@@ -81,7 +82,9 @@ pub enum AppendErrorKind {
         id: EventId,
     },
     /// The id is in the store with other content.
-    #[error("event {id} is already stored at position {position} with other content")]
+    #[error(
+        "event {id} is already stored at position {position} with other content: read it, or append this one with another id"
+    )]
     IdConflict {
         /// The id.
         id: EventId,
@@ -89,7 +92,7 @@ pub enum AppendErrorKind {
         position: Position,
     },
     /// Some events of the batch are in the store with the same content, and some are not.
-    #[error("of the batch, {} stored already, and the others are not: append those alone", Are(stored.len()))]
+    #[error("of the batch, {} stored already: append the others alone", Are(stored))]
     PartlyStored {
         /// The ones that are stored.
         stored: Vec<EventId>,
@@ -105,7 +108,11 @@ pub enum AppendErrorKind {
         cause: EventId,
     },
     /// The stream is not as expected.
-    #[error("stream {stream} was expected {}, but {}", Expected(*expected), Actual(*actual, *position))]
+    #[error(
+        "event {index} of the batch: stream {stream} was expected {}, but {}",
+        Expected(*expected),
+        Actual(*actual, *place)
+    )]
     WrongRevision {
         /// The event's place in the batch.
         index: usize,
@@ -115,14 +122,16 @@ pub enum AppendErrorKind {
         expected: ExpectedRevision,
         /// The revision of its last event; `None` when it is empty.
         actual: Option<Revision>,
-        /// Where that event stands in the store. An earlier event of the same batch counts.
-        position: Option<Position>,
+        /// Where that event stands.
+        place: Option<Place>,
     },
     /// An event has come that a condition does not allow.
     #[error(
-        "event {id} has come at position {position}; the append was on condition that none of its region stands at {from} or later"
+        "condition {index} of the append does not hold: event {id} of its region stands at position {position}, and none may stand at {from} or later; read again and decide anew"
     )]
     ConditionFailed {
+        /// The place of the condition: those on regions in the order given, then the witnesses.
+        index: usize,
         /// Which events must not have come.
         region: Box<Region>,
         /// From which position on.
@@ -136,8 +145,8 @@ pub enum AppendErrorKind {
     #[error("the witness was given by another store, or by a later state of this one; read again here")]
     ForeignWitness,
     /// There is no room for the events among those that wait to be written, or the writer is being started again.
-    /// Try again, or wait for room.
-    #[error("the queue of events that wait to be written is full")]
+    /// There is room for 4,096 events or 4 MiB, whichever comes first, and for 16,384 callers that wait.
+    #[error("the queue of events that wait to be written is full: try again, or append with a wait for room")]
     QueueFull,
     /// The stored event of the id, or one that a condition asks about, is damaged. Nothing was written, and nothing
     /// will be until it can be read.
@@ -155,7 +164,8 @@ pub enum AppendErrorKind {
     /// The writer has failed before; open the store again.
     #[error("the writer takes no more appends since an earlier failure ({0}); open the store again")]
     Poisoned(Poison),
-    /// The writer panicked with these events in hand. It is started again if its policy allows.
+    /// The writer panicked with these events in hand. It is started again if its policy allows: then the same store
+    /// takes them again.
     #[error("the writer panicked with the events in hand")]
     Panicked,
     /// The store was opened before a `fork` and is used by the child.
@@ -170,6 +180,15 @@ pub enum AppendErrorKind {
     /// The store is closed.
     #[error("the store is closed")]
     Closed,
+}
+
+/// Where an event stands that an append has met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// At this position of the store.
+    Store(Position),
+    /// In the batch that is being appended: so many events are before it.
+    Batch(usize),
 }
 
 /// Why a writer takes no more appends.
@@ -230,7 +249,7 @@ impl fmt::Display for Fate {
         f.write_str(match self {
             Self::NotWritten => "this append wrote nothing",
             Self::Unknown => {
-                "whether the events were written is unknown: retry with their ids, once the store is open again if need be"
+                "whether the events were written is unknown: append them again with the same ids, and open the store again first if it takes no more appends"
             }
             Self::Written => "the events were written: open the store again to see them",
         })
@@ -242,13 +261,14 @@ fn what_became(ids: &[EventId], fate: Fate) -> String {
     if ids.is_empty() { String::new() } else { format!("; {fate}") }
 }
 
-struct Are(usize);
+struct Are<'a>(&'a [EventId]);
 
-impl fmt::Display for Are {
+impl fmt::Display for Are<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            1 => f.write_str("1 event is"),
-            count => write!(f, "{count} events are"),
+            [] => f.write_str("none are"),
+            [id] => write!(f, "event {id} is"),
+            [id, others @ ..] => write!(f, "event {id} and {} more are", others.len()),
         }
     }
 }
@@ -266,16 +286,19 @@ impl fmt::Display for Expected {
     }
 }
 
-struct Actual(Option<Revision>, Option<Position>);
+struct Actual(Option<Revision>, Option<Place>);
 
 impl fmt::Display for Actual {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
+        let Self(revision, place) = self;
+        match revision {
             None => f.write_str("it is empty"),
-            Some(revision) => {
-                let position = self.1.unwrap_or_default();
-                write!(f, "it is at revision {revision}, by the event at position {position}")
-            }
+            Some(revision) => write!(f, "it is at revision {revision}"),
+        }?;
+        match place {
+            Some(Place::Store(position)) => write!(f, ", by the event at position {position}"),
+            Some(Place::Batch(index)) => write!(f, ", by event {index} of the same batch"),
+            None => Ok(()),
         }
     }
 }
@@ -304,13 +327,25 @@ pub enum WaitError {
         /// Up to where events are durable.
         durable: Position,
     },
-    /// The writer has failed or is closed.
+    /// The writer has failed or is closed: a sync says which.
     #[error(
-        "nothing more will become durable, since the writer has failed or is closed; what is durable ends at position {durable}"
+        "nothing more will become durable, since the writer has failed or is closed; what is durable ends at position {durable}; open the store again"
     )]
     Ended {
         /// Up to where events are durable.
         durable: Position,
+    },
+    /// The store is open read-only: it holds what had been published at its open.
+    #[error("the store is open read-only and ends at position {durable}; open it again to see more")]
+    ReadOnly {
+        /// Where it ends.
+        durable: Position,
+    },
+    /// The store was opened before a `fork` and is used by the child.
+    #[error("the store was opened by process {opened_by}, and this one is its child; open it again here")]
+    OtherProcess {
+        /// The process that opened it.
+        opened_by: u32,
     },
 }
 
@@ -319,9 +354,11 @@ pub enum WaitError {
 #[non_exhaustive]
 pub enum CloseError {
     /// The writer had failed before.
-    #[error("the store was not closed cleanly, since the writer had failed before: {0}")]
+    #[error(
+        "the store was not closed cleanly, since the writer had failed before: {0}; the next open recovers"
+    )]
     Poisoned(Poison),
     /// A step failed.
-    #[error("the store was not closed cleanly: {0}")]
+    #[error("the store was not closed cleanly: {0}; the next open recovers")]
     Log(LogError),
 }

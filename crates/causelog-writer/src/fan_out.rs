@@ -32,7 +32,8 @@ pub struct Notification {
 pub enum Notice {
     /// An event of its region has become visible.
     Event(Notification),
-    /// So many were missed since the last receive, because the channel was full. Read the log to catch up.
+    /// So many were missed, because the channel was full. It is told before older events that still wait: what was
+    /// missed may lie behind those. Read the log to catch up.
     Missed(u64),
 }
 

@@ -6,7 +6,7 @@ use causelog_index::{Direction, Index, IndexError, Selection};
 use causelog_segment::{FrameReader, Log, LogError, Snapshot};
 use causelog_types::{
     Coordinate, DagPosition, Depth, EventId, Evidence, ExpectedRevision, Header, NewEvent, Position,
-    Revision, limits,
+    Revision, limits, widen,
 };
 use causelog_wire::EncodeError;
 use hashbrown::HashMap;
@@ -14,7 +14,7 @@ use hashbrown::hash_map::Entry;
 
 use crate::command::{AppendCondition, AppendReceipt, Command, Origin, Prepared};
 use crate::durability::Durability;
-use crate::error::AppendErrorKind;
+use crate::error::{AppendErrorKind, Place};
 use crate::staged::{Head, StagedEvent, StagedGroup};
 use crate::stored;
 
@@ -165,8 +165,8 @@ impl Judge<'_> {
 
     /// All conditions hold, or the first event that any of them does not allow is named.
     fn check_conditions(&self, command: &Command) -> Result<(), Refusal> {
-        let mut first: Option<(Position, EventId, &AppendCondition)> = None;
-        for condition in &command.conditions {
+        let mut first: Option<(Position, EventId, usize, &AppendCondition)> = None;
+        for (index, condition) in command.conditions.iter().enumerate() {
             let found = match self.first_committed(condition)? {
                 Some(found) => Some(found),
                 None => self.first_staged(condition),
@@ -174,12 +174,12 @@ impl Judge<'_> {
             if let Some((id, position)) = found
                 && first.is_none_or(|(before, ..)| position < before)
             {
-                first = Some((position, id, condition));
+                first = Some((position, id, index, condition));
             }
         }
-        let Some((position, id, AppendCondition { region, from })) = first else { return Ok(()) };
+        let Some((position, id, index, AppendCondition { region, from })) = first else { return Ok(()) };
         let region = Box::new(region.clone());
-        let kind = AppendErrorKind::ConditionFailed { region, from: *from, id, position };
+        let kind = AppendErrorKind::ConditionFailed { index, region, from: *from, id, position };
         let rests_on = (position >= self.committed.end.position).then_some(position);
         Err(Refusal { kind, rests_on })
     }
@@ -361,9 +361,14 @@ impl Judge<'_> {
             return Ok(());
         }
         let stream = event.coordinate().clone();
-        let position = head.map(|head| head.position);
-        let kind = AppendErrorKind::WrongRevision { index, stream, expected, actual, position };
-        Err(Refusal { kind, rests_on: position.filter(|position| *position >= self.committed.end.position) })
+        let before = self.staged.next().0.saturating_sub(widen(index));
+        let ends = head.map(|head| head.position);
+        let place = ends.map(|position| match position.0.checked_sub(before).map(usize::try_from) {
+            Some(Ok(earlier)) => Place::Batch(earlier),
+            _ => Place::Store(position),
+        });
+        let kind = AppendErrorKind::WrongRevision { index, stream, expected, actual, place };
+        Err(Refusal { kind, rests_on: ends.filter(|position| *position >= self.committed.end.position) })
     }
 
     fn check_frame(&self, index: usize, bytes: u32) -> Result<(), AppendErrorKind> {

@@ -63,9 +63,10 @@ mod waiting;
 mod writer;
 
 pub use catch_up::catch_up;
+pub use causelog_wire::EncodeError;
 pub use command::{AppendCondition, AppendReceipt, Command, Outcome, new_id};
 pub use durability::{Durability, RestartPolicy};
-pub use error::{AppendError, AppendErrorKind, CatchUpError, CloseError, Fate, Poison, WaitError};
+pub use error::{AppendError, AppendErrorKind, CatchUpError, CloseError, Fate, Place, Poison, WaitError};
 pub use fan_out::{Notice, Notification, Notifications, ReceiveError};
 pub use job::{Done, Job};
 pub use machine::{Machine, Offered, WriterSettings};

@@ -166,6 +166,11 @@ impl Shared {
         }
     }
 
+    /// The process whose threads these are.
+    pub(crate) fn opened_by(&self) -> u32 {
+        self.process
+    }
+
     /// Waits until a command can be offered.
     pub(crate) fn enter(
         &self,

@@ -83,7 +83,7 @@ impl Writer {
     /// Hands the events of a command to the writer's thread, after waiting for room if the queue is full.
     ///
     /// # Errors
-    /// What is known at once: see [`AppendErrorKind`](crate::AppendErrorKind). All else is told by the ticket.
+    /// The writer takes no appends: it is closed, has failed, or is another process's. All else is told by the ticket.
     pub fn submit(&self, command: &Command) -> Result<Ticket, AppendError> {
         self.submit_with(command, Room::Wait)
     }
@@ -161,6 +161,9 @@ impl Writer {
     /// # Errors
     /// [`WaitError`].
     pub fn wait_durable(&self, position: Position, timeout: Duration) -> Result<(), WaitError> {
+        if self.shared.check_process().is_err() {
+            return Err(WaitError::OtherProcess { opened_by: self.shared.opened_by() });
+        }
         match self.shared.published.wait_durable(position, milliseconds(timeout)) {
             Waited::Durable => Ok(()),
             Waited::TimedOut => Err(WaitError::TimedOut { durable: self.durable_position() }),

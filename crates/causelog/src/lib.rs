@@ -53,7 +53,10 @@ pub use causelog_gate::{
     gate_fn,
 };
 pub use causelog_index::{Counts, Direction, Index, IndexError, MemoryIndex};
-pub use causelog_io::{Clock, Environment, IoError, MemoryStorage, Random, RealStorage, Storage};
+pub use causelog_io::{
+    Access, Clock, Entry, EntryKind, Environment, File, FileId, IoError, LockKind, ManualClock,
+    MemoryStorage, Random, RealStorage, SeededRandom, Storage, SystemClock, SystemRandom,
+};
 pub use causelog_reader::{
     Ancestors, Descendants, Finding, FindingKind, Query, ReadError, VerifyReport, verify,
 };
@@ -65,8 +68,9 @@ pub use causelog_types::{
     StreamHead, Tags, limits,
 };
 pub use causelog_writer::{
-    AppendError, AppendErrorKind, AppendReceipt, CloseError, Durability, Fate, Notice, Notification,
-    Notifications, Outcome, Poison, ReceiveError, RestartPolicy, Ticket, WaitError,
+    AppendError, AppendErrorKind, AppendReceipt, CatchUpError, CloseError, Durability, EncodeError, Fate,
+    Notice, Notification, Notifications, Outcome, Place, Poison, ReceiveError, RestartPolicy, Ticket,
+    WaitError,
 };
 pub use error::OpenError;
 pub use options::Options;

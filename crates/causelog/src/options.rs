@@ -131,6 +131,9 @@ impl Options {
             within("max_ms", max_ms, 1, INTERVAL_MS_MAX)?;
             within("max_events", max_events, 1, u64::MAX)?;
         }
+        if let RestartPolicy::Bounded { within_ms, .. } = self.restarts {
+            within("within_ms", within_ms, 1, u64::MAX)?;
+        }
         Ok(())
     }
 }

@@ -22,8 +22,15 @@ use crate::{Batch, Events, OpenError, Options, Witness};
 
 /// An open store: append from any thread, read from any thread.
 ///
-/// When an append returns, its events are on disk. Dropping a store closes it without a report; call
-/// [`Store::close`] to learn whether that went well.
+/// When an append returns, its events are on disk. Dropping a store closes it without a report, and waits for that
+/// at most ten seconds: a disk that is slower holds the lock for longer. Call [`Store::close`] to learn whether it went
+/// well.
+///
+/// A child made by `fork` must open the store again.
+///
+/// What an operator asks about is told by `tracing`: the opening, recovery and sealing of segments at `debug` and `info`, a
+/// torn tail, a restart or a failed publication at `warn`, the failure that ends a writer at `error`, a span for each
+/// sync at `trace`.
 pub struct Store {
     environment: Environment,
     reader: Reader,
@@ -83,7 +90,8 @@ impl Store {
         new_id(&*self.environment.clock, &*self.environment.random)
     }
 
-    /// Appends one event. When this returns, it is on disk, unless [`Options::durability`] says otherwise.
+    /// Appends one event. When this returns, it is on disk, unless [`Options::durability`] says otherwise. While the
+    /// queue is full it waits.
     ///
     /// # Errors
     /// See [`AppendErrorKind`]; [`AppendError::fate`] says what has become of the event.
@@ -103,7 +111,8 @@ impl Store {
         writer.append(&command)
     }
 
-    /// As [`Store::append_batch`], but a full queue is refused at once.
+    /// As [`Store::append_batch`], but a full queue is refused at once. There is room for 4,096 events or 4 MiB,
+    /// whichever comes first, and for 16,384 callers that wait.
     ///
     /// # Errors
     /// As [`Store::append_batch`], and [`AppendErrorKind::QueueFull`].
@@ -127,10 +136,11 @@ impl Store {
     }
 
     /// Hands events over to be appended and does not wait for it: the ticket tells what became of them, to a
-    /// thread or to any async runtime. While the queue is full it waits for room.
+    /// thread or to any async runtime (it is a future that needs none). While the queue is full it waits for room.
     ///
     /// # Errors
-    /// What is known at once: see [`AppendErrorKind`].
+    /// The store takes no appends: it is read-only or closed, has failed, or is another process's; a witness is
+    /// foreign; there is no randomness for ids. All else, an empty batch included, is told by the ticket.
     pub fn submit(&self, batch: impl Into<Batch>) -> Result<Ticket, AppendError> {
         let (writer, command) = self.prepare(batch.into())?;
         writer.submit(&command)
@@ -145,7 +155,8 @@ impl Store {
         writer.try_submit(&command)
     }
 
-    /// Appends what gates have admitted, all or none; what allowed it is recorded in each event's header.
+    /// Appends what gates have admitted, all or none; what allowed it is recorded in each event's header. While the
+    /// queue is full it waits.
     ///
     /// # Errors
     /// See [`AppendErrorKind`]; [`AppendError::fate`] says what has become of the events.
@@ -167,21 +178,22 @@ impl Store {
         self.writer.as_ref().map_or_else(|| self.end().position, Writer::durable_position)
     }
 
-    /// Waits until every event before `position` is durable: the position after a receipt's. It asks for no sync.
+    /// Waits until every event before `position` is durable. For one event that is the position after its own,
+    /// `receipt.position.next()`. It asks for no sync.
     ///
     /// # Errors
-    /// The time is over, or the writer has failed or is closed.
+    /// The time is over, the writer has failed or is closed, or the store is read-only and ends before.
     pub fn wait_durable(&self, position: Position, timeout: Duration) -> Result<(), WaitError> {
         match &self.writer {
             Some(writer) => writer.wait_durable(position, timeout),
             None if position <= self.end().position => Ok(()),
-            None => Err(WaitError::Ended { durable: self.end().position }),
+            None => Err(WaitError::ReadOnly { durable: self.end().position }),
         }
     }
 
     /// Tells of a region's events as they become visible, from now on. An append never waits for a subscriber; to
     /// tell each one costs the caller that leads a little. When more than
-    /// `capacity` notifications wait, further ones are dropped, and the next receive says how many. What was
+    /// `capacity` notifications wait (at least 1), further ones are dropped, and the next receive says how many. What was
     /// missed is in the log. In a store that is open read-only there is nothing to tell.
     #[must_use]
     pub fn notifications(&self, region: Region, capacity: usize) -> Option<Notifications> {

@@ -8,6 +8,7 @@ mod interrupt;
 mod place;
 mod report;
 
+use std::collections::BTreeSet;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -30,6 +31,8 @@ use crate::{json, table};
 const ROUNDS_MIN: u32 = 10;
 /// Short rounds, so that the disk's moods fall on all sides.
 const ROUNDS_PER_S: u32 = 5;
+/// What an event takes beside its payload, and some.
+const FRAME_BYTES_AROUND: u64 = 256;
 /// What the events of all callers may take in memory.
 const BYTES_MAX: u64 = 1024 * 1024 * 1024;
 
@@ -37,9 +40,13 @@ const AFTER: &str = "\
 The store and the bare loop take turns on the same disk: many short rounds, in which each appends for as long as
 the other. The ratio is the store's speed as a part of the bare one's, round by round: the median, and the quartiles.
 
-With sync, the bare loop of one caller writes the bytes that the store would write and syncs them, for each append;
-that of several callers is a group commit, in which callers share a write and a sync. With interval and os, it only
-writes.
+The bare loop of one caller writes the bytes that the store would write and syncs them, for each append. The ratio
+compares with that; with several callers, with a group commit, in which callers share a write and a sync; with interval
+and os, with callers that only write. With interval, the store's turn ends with the sync that is due.
+
+The JSON document is an array with an object for each row: callers, payload_bytes, batch, durability, events_per_s,
+p50_us, p99_us, events_per_sync (null if there was no sync), bare_loop_events_per_s, bare_events_per_s, ratio,
+ratio_low, ratio_high (its quartiles), rounds.
 
 No store is needed, and none is touched: all files are in a temporary directory inside DIR, and are removed. They
 take about 1 GiB at most.";
@@ -49,21 +56,21 @@ take about 1 GiB at most.";
 pub(crate) struct BenchArgs {
     /// Where to work: a directory on the disk in question; made for the time if it is not there.
     dir: PathBuf,
-    /// How many threads append at a time; a row for each, as in 1,4 or in several options.
+    /// How many threads append at a time, 1 to 1024; a row for each, as in 1,4 or in several options.
     #[arg(long, value_name = "COUNT", value_delimiter = ',', default_value = "1,16,64")]
     #[arg(value_parser = value_parser!(u16).range(1..=1024))]
     callers: Vec<u16>,
-    /// How long a row is measured, all its turns together.
+    /// How long a row is measured, all its turns together: 1 to 3600.
     #[arg(long, value_name = "SECONDS", default_value_t = 2, value_parser = value_parser!(u32).range(1..=3600))]
     seconds: u32,
-    /// The length of an event's payload.
+    /// The length of an event's payload, 1 to 1048576.
     #[arg(long, value_name = "BYTES", default_value_t = 256)]
     #[arg(value_parser = value_parser!(u32).range(1..=1024 * 1024))]
     payload_bytes: u32,
-    /// How many events are appended together.
+    /// How many events are appended together, 1 to 16384.
     #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = value_parser!(u16).range(1..=16_384))]
     batch: u16,
-    /// When an append is answered: sync, interval, interval:MS:EVENTS or os.
+    /// When an append is answered: sync, interval:MS:EVENTS, interval (which is interval:100:1000) or os.
     #[arg(long, value_name = "DURABILITY", default_value = "sync", value_parser = durability::parse)]
     durability: Durability,
     #[command(flatten)]
@@ -88,12 +95,13 @@ impl BenchArgs {
     fn check(&self) -> Result<(), Failure> {
         let (payload, batch) = (u64::from(self.payload_bytes), u64::from(self.batch));
         let batch_bytes_max = u64::try_from(limits::BATCH_BYTES_MAX).unwrap_or(u64::MAX);
-        if payload * batch > batch_bytes_max {
+        if (payload + FRAME_BYTES_AROUND) * batch > batch_bytes_max {
             return Err(Failure::Misuse(format!(
-                "{} payloads of {} bytes are more than the {} bytes that an append can have",
+                "--batch {} with --payload-bytes {} is more than the {} bytes that an append can have, some {} around each payload included",
                 table::count(batch),
                 table::count(payload),
-                table::count(batch_bytes_max)
+                table::count(batch_bytes_max),
+                table::count(FRAME_BYTES_AROUND)
             )));
         }
         let callers = u64::from(self.callers.iter().copied().max().unwrap_or(1));
@@ -125,9 +133,11 @@ impl BenchArgs {
 /// A row for each number of callers.
 fn measure(args: &BenchArgs, directory: &Path, interrupt: &Interrupt) -> Result<Vec<Row>, Failure> {
     let rounds = args.rounds();
-    let progress = progress(u64::from(rounds) * u64::try_from(args.callers.len()).unwrap_or(1));
+    let mut seen = BTreeSet::new();
+    let callers: Vec<u16> = args.callers.iter().copied().filter(|callers| seen.insert(*callers)).collect();
+    let progress = progress(u64::from(rounds) * u64::try_from(callers.len()).unwrap_or(1));
     let mut rows = Vec::new();
-    for &callers in &args.callers {
+    for callers in callers {
         let workload = args.workload(callers);
         progress.set_message(format!("callers: {callers}"));
         let mut measured = Rounds::prepare(directory, workload)?;

@@ -9,7 +9,7 @@ use causelog_types::{Coordinate, ExpectedRevision, Position, Region, Revision};
 use super::helpers::{command, event, id, start_machine};
 use crate::{
     AppendCondition, AppendError, AppendErrorKind, AppendReceipt, Command, Durability, Fate, Job, Machine,
-    Offered, Outcome,
+    Offered, Outcome, Place,
 };
 
 type Answer = Result<Vec<AppendReceipt>, AppendError>;
@@ -82,7 +82,11 @@ fn a_refused_command_leaves_nothing_in_the_group() {
     assert_eq!(answers.len(), 3);
     assert_eq!((answers[0].0, places(&answers[0].1)), (1, vec![(0, 0)]));
     let error = answers[1].1.as_ref().unwrap_err();
-    assert!(matches!(error.kind(), AppendErrorKind::WrongRevision { index: 2, .. }), "{error}");
+    let AppendErrorKind::WrongRevision { index: 2, place: Some(Place::Batch(1)), .. } = error.kind() else {
+        unreachable!("{error}")
+    };
+    assert!(error.to_string().starts_with("event 2 of the batch: stream"), "{error}");
+    assert!(error.to_string().contains("at revision 2, by event 1 of the same batch"), "{error}");
     assert_eq!((answers[2].0, places(&answers[2].1)), (3, vec![(1, 1), (2, 2)]));
 }
 
@@ -245,10 +249,11 @@ fn append_conditions_are_judged_against_what_is_committed_and_what_is_staged() {
     let error = answers[3].1.as_ref().unwrap_err();
     let second = matches!(error.kind(), AppendErrorKind::ConditionFailed { id: found, position: Position(1), .. } if *found == id(3));
     assert!(second, "{error}");
-    // The same against what is committed, told at once; and one that holds.
-    let error = bench.answer(&elsewhere(5, none("other", 1))).unwrap_err();
+    // The same against what is committed, told at once; and one that holds. The one that fails is named.
+    let both = elsewhere(5, none("other", 2)).on_condition(none("other", 1));
+    let error = bench.answer(&both).unwrap_err();
     assert!(
-        matches!(error.kind(), AppendErrorKind::ConditionFailed { position: Position(1), .. }),
+        matches!(error.kind(), AppendErrorKind::ConditionFailed { index: 1, position: Position(1), .. }),
         "{error}"
     );
     bench.stage(6, &elsewhere(6, none("other", 2)));

@@ -53,6 +53,9 @@ fn no_flush_comes_before_its_time() {
     lab.clock.advance(1);
     store.wait_durable(Position(1), LONG).unwrap();
     assert_eq!(store.durable_position(), Position(1));
+    let reader = Store::options().open_read_only_in(lab.environment(&disk)).unwrap();
+    assert_eq!(reader.wait_durable(Position(1), LONG), Ok(()));
+    assert_eq!(reader.wait_durable(Position(2), LONG), Err(WaitError::ReadOnly { durable: Position(1) }));
 }
 
 /// Spec: COMMIT-2, COMMIT-6, COMMIT-15

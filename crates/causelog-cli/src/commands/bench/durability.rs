@@ -17,6 +17,10 @@ pub(super) fn parse(text: &str) -> Result<Durability, String> {
         (Some("interval"), Some(ms), Some(events), None) => {
             Ok(Durability::Interval { max_ms: at_least_one(ms)?, max_events: at_least_one(events)? })
         }
+        (Some("interval"), Some(_), None, None) => {
+            Err("must be sync, interval, interval:MS:EVENTS or os: the number of events is missing"
+                .to_owned())
+        }
         _ => Err("must be sync, interval, interval:MS:EVENTS or os".to_owned()),
     }
 }
@@ -32,7 +36,7 @@ pub(super) fn name(durability: Durability) -> String {
 
 fn at_least_one(text: &str) -> Result<u64, String> {
     let number = text.parse().ok().filter(|number| *number > 0);
-    number.ok_or_else(|| format!("{text:?} must be a number from 1 on"))
+    number.ok_or_else(|| format!("{text:?} must be a number from 1 to {}", u64::MAX))
 }
 
 #[cfg(test)]
@@ -53,7 +57,7 @@ mod tests {
             assert!(parse(text).unwrap_err().contains("must be sync"), "{text}");
         }
         for text in ["interval:0:1", "interval:1:0", "interval::1", "interval:-1:1", "interval:1:x"] {
-            assert!(parse(text).unwrap_err().contains("from 1 on"), "{text}");
+            assert!(parse(text).unwrap_err().contains("from 1 to"), "{text}");
         }
     }
 }

@@ -101,18 +101,16 @@ pub(super) fn print(out: &mut dyn Write, rows: &[Row]) -> Result<(), Failure> {
     listing.add_rows(rows.iter().map(Row::cells));
     table::align_right(&mut listing, &[0, 1, 2, 3, 4, 5, 6, 7]);
     table::print(out, &mut listing)?;
-    let (bare_loop, bare) = match first.durability {
-        Durability::Sync => {
-            ("one write and one sync for each append", "with several callers, of a group commit of theirs")
-        }
+    let bare = match first.durability {
+        Durability::Sync => "the same; with several callers, of a group commit of theirs",
         Durability::Interval { .. } | Durability::Os => {
-            ("one write and no sync for each append", "with several callers, of all of them in turn")
+            "of as many callers, in turn, one write and no sync each"
         }
     };
     writeln!(
         out,
-        "\nbare loop: events a second of one caller without a store, {bare_loop}\n\
-         bare: the same; {bare}\n\
+        "\nbare loop: events a second of one caller without a store, one write and one sync for each append\n\
+         bare: {bare}\n\
          ratio: the store's speed as a part of bare, the median of the rounds, and their quartiles"
     )
     .map_err(Failure::Output)
