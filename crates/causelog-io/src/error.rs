@@ -17,7 +17,6 @@ pub struct IoError {
 impl IoError {
     /// Makes an error of what the system said; for `map_err`.
     pub fn on(operation: &'static str, file: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
-        let file = file.into();
-        move |source| Self { operation, file, source }
+        move |source| Self { operation, file: file.into(), source }
     }
 }

@@ -194,6 +194,6 @@ impl NamedFile {
     }
 
     fn failed(&self, operation: &'static str) -> impl FnOnce(std::io::Error) -> IoError {
-        IoError::on(operation, self.path.clone())
+        IoError::on(operation, self.path.as_str())
     }
 }

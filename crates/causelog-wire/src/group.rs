@@ -187,9 +187,9 @@ pub enum EncodeError {
 }
 
 /// Collects the frames of one group. Checksums come last, when the place is known.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct GroupBuffer {
-    /// Room for the group's header, then the frames.
+    /// Room for the group's header, then the frames; nothing at all before the first.
     bytes: Vec<u8>,
     frames: Vec<PushedFrame>,
 }
@@ -218,17 +218,11 @@ pub struct GroupMeta {
     pub synced_to: Position,
 }
 
-impl Default for GroupBuffer {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl GroupBuffer {
     /// An empty group.
     #[must_use]
     pub fn new() -> Self {
-        Self { bytes: vec![0; GROUP_HEADER_BYTES], frames: Vec::new() }
+        Self::default()
     }
 
     /// Adds an event. `stored_payload` is the payload's MessagePack value, with its salt before it if the
@@ -239,7 +233,7 @@ impl GroupBuffer {
     pub fn push(&mut self, header: &Header, stored_payload: &[u8]) -> Result<PushedFrame, EncodeError> {
         check_header(header).map_err(EncodeError::Unreadable)?;
         check_payload(header.salted, false, stored_payload).map_err(EncodeError::Unreadable)?;
-        let start = self.bytes.len();
+        let start = self.len();
         let pushed = self.try_push(header, stored_payload, start);
         if pushed.is_err() {
             self.bytes.truncate(start);
@@ -280,7 +274,7 @@ impl GroupBuffer {
     /// The length of the whole group.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.bytes.len()
+        self.bytes.len().max(GROUP_HEADER_BYTES)
     }
 
     /// Whether it holds no event.
