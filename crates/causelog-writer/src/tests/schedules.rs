@@ -394,6 +394,23 @@ fn whoever_waits_for_room_gets_it() {
     });
 }
 
+/// Spec: COMMIT-12
+#[test]
+fn whoever_waits_for_room_gets_it_behind_one_that_needs_none() {
+    LazyLock::force(&GREAT);
+    try_schedules(|| {
+        let bench = Bench::begun();
+        let greats =
+            (0..3).map(|number| bench.spawn(move |bench| bench.writer.append(&GREAT[number]).unwrap().len()));
+        let greats = greats.collect();
+        // Answered at once, with no job to follow that would wake the next in the queue.
+        let retries = (0..2).map(|_| bench.spawn(|bench| bench.writer.append(&one(0)).unwrap().len()));
+        let retries = retries.collect();
+        assert_eq!(join(greats), [2100; 3]);
+        assert_eq!(join(retries), [1; 2]);
+    });
+}
+
 /// Spec: COMMIT-12, COMMIT-17
 #[test]
 fn whoever_waits_for_room_learns_of_a_close() {
