@@ -5,7 +5,7 @@ use syn::{Attribute, Meta, Path, Token};
 
 type Metas = Punctuated<Meta, Token![,]>;
 
-/// True for `#[test]`, and for any `cfg` that holds only while tests are built.
+/// True for `#[test]`, and for any `cfg` that holds only while tests are built, planted bugs among them.
 pub(crate) fn is_test_only(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| {
         if attribute.path().is_ident("cfg") {
@@ -23,7 +23,7 @@ pub(crate) fn is_test_marker(attribute: &Attribute) -> bool {
 
 fn implies_test(predicate: &Meta) -> bool {
     match predicate {
-        Meta::Path(path) => path.is_ident("test"),
+        Meta::Path(path) => path.is_ident("test") || path.is_ident("causelog_planted"),
         Meta::List(list) => {
             let nested = list.parse_args_with(Metas::parse_terminated).unwrap_or_default();
             if list.path.is_ident("all") {

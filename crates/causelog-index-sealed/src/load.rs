@@ -5,7 +5,7 @@ use causelog_io::IoError;
 use causelog_segment::{Directory, NamedFile, Segment, SegmentEnd, index_name};
 use causelog_types::{
     ByteOffset, Causes, Coordinate, Depth, EventHash, EventId, EventKind, Hlc, Location, Position, Revision,
-    Tags, widen,
+    Tags, planted, widen,
 };
 use causelog_wire::layout::{INDEX_BLOCK_BYTES_MAX, INDEX_BLOCK_HEADER_BYTES, INDEX_HEADER_BYTES};
 use causelog_wire::{
@@ -67,7 +67,7 @@ impl Loaded {
         let mut bytes = [0; INDEX_HEADER_BYTES];
         let read = file.read(&mut bytes, 0)?;
         let found = IndexFileHeader::decode(&bytes[..read], header.salt).whole().ok_or(Unusable::NotWhole)?;
-        if (IndexFileHeader { blocks: 0, ..found }) != bound {
+        if (IndexFileHeader { blocks: 0, ..found }) != bound && !planted!("trust-an-index-file") {
             return Err(Unusable::OtherSegment);
         }
         let mut loaded = Self::default();

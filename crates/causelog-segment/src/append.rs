@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::sync::Arc;
 
 use causelog_io::{Access, Environment, IoError};
-use causelog_types::{ByteOffset, Hlc, SegmentNumber, StoreId, limits, widen};
+use causelog_types::{ByteOffset, Hlc, SegmentNumber, StoreId, limits, planted, widen};
 use causelog_wire::layout::SEGMENT_HEADER_BYTES;
 use causelog_wire::{
     CleanClose, GroupBuffer, GroupHeader, GroupMeta, Predecessor, Rule, Salt, SegmentHeader,
@@ -204,7 +204,7 @@ impl Appender {
             epoch: self.epoch,
             base: self.end.position,
             root_before: self.end.root,
-            synced_to: self.synced.position,
+            synced_to: if planted!("wrong-synced-to") { self.end } else { self.synced }.position,
         };
         let position = self.end.position.checked_add(widen(group.frames().len()));
         let Some(position) = position else { unreachable!("2^64 events were written") };
@@ -213,9 +213,11 @@ impl Appender {
         // What is about to be written must be what recovery will read.
         let header = GroupHeader::decode(bytes, current.salt, self.end.offset).whole();
         let Some(header) = header else { unreachable!("a sealed group decodes") };
-        current.file.write_once(bytes, self.end.offset.0).map_err(fatal)?;
+        let failed = if planted!("try-a-failed-write-again") { refused } else { fatal };
+        current.file.write_once(bytes, self.end.offset.0).map_err(failed)?;
         let offset = self.end.offset.plus(bytes.len());
         self.end = LogEnd { offset, position, root: header.root_after, hlc, ..self.end };
+        planted!("publish-before-the-sync" => _ = self.lock.write_slot(self.store, &self.end.slot(self.epoch)));
         Ok(())
     }
 
@@ -230,8 +232,10 @@ impl Appender {
     fn try_sync(&mut self) -> Result<(), StepError> {
         if let Some(current) = &self.current
             && self.synced != self.end
+            && !planted!("skip-the-data-sync")
         {
             let _span = tracing::trace_span!("sync", to = self.end.position.0).entered();
+            planted!("try-a-failed-sync-again" => _ = current.file.sync());
             current.file.sync().map_err(fatal)?;
         }
         self.synced = self.end;
@@ -290,7 +294,7 @@ impl Appender {
 
     /// The mark of a clean close goes before anything is written.
     fn take_mark_away(&mut self) -> Result<(), StepError> {
-        if self.mark_stands {
+        if self.mark_stands && !planted!("leave-the-mark-of-a-close") {
             match self.directory.remove(CLOSED_FILE) {
                 Err(error) if error.source.kind() != ErrorKind::NotFound => return Err(refused(error)),
                 _ => self.directory.sync().map_err(fatal)?,
@@ -348,8 +352,12 @@ impl Appender {
         let first = widen(SEGMENT_HEADER_BYTES);
         let chunk = chunk_bytes(0, needed, self.settings.segment_bytes).max(needed);
         file.allocate(first, chunk).map_err(refused)?;
-        file.sync().map_err(refused)?;
-        self.sync()?;
+        if !planted!("skip-the-sync-of-a-new-segment") {
+            file.sync().map_err(refused)?;
+        }
+        if !planted!("skip-the-sync-of-a-full-segment") {
+            self.sync()?;
+        }
         self.directory.reveal(&name).map_err(fatal)?;
         self.finish_segment().map_err(fatal)?;
 
@@ -385,13 +393,13 @@ impl Appender {
             return Err(StepError::Fatal(LogError::Poisoned { directory: self.directory.path() }));
         }
         let done = step(self);
-        self.poisoned = matches!(done, Err(StepError::Fatal(_)));
+        self.poisoned = matches!(done, Err(StepError::Fatal(_))) && !planted!("go-on-after-a-failure");
         done
     }
 
     /// Gives back the zeros behind the end of a segment that has a successor now; a torn tail is never cut.
     fn finish_segment(&mut self) -> Result<(), IoError> {
-        match self.tail_is_free && self.end.segment.is_some() {
+        match (self.tail_is_free || planted!("cut-a-torn-tail")) && self.end.segment.is_some() {
             true => self.give_room_back(),
             false => Ok(()),
         }

@@ -1,6 +1,8 @@
 //! One commit group read back: its frames decoded, numbered and hashed, or the damage that forbids it.
 
-use causelog_types::{ByteOffset, EventHash, Header, Hlc, Location, Position, Root, SegmentNumber, widen};
+use causelog_types::{
+    ByteOffset, EventHash, Header, Hlc, Location, Position, Root, SegmentNumber, planted, widen,
+};
 use causelog_wire::layout::GROUP_HEADER_BYTES;
 use causelog_wire::{Decoded, Flaw, GroupHeader, GroupKind, Rule, Salt, decode_frame, hash};
 
@@ -121,6 +123,7 @@ fn read_frames(
 
 /// Each event of a batch says how many still follow: the numbers count down to 0 within the group.
 fn check_batches(events: &[StoredEvent]) -> Result<(), Wrong> {
+    planted!("half-a-batch-is-a-batch" => return Ok(()));
     let mut due: Option<u32> = None;
     for event in events {
         let remaining = event.header.batch_remaining;

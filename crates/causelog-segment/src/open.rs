@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use causelog_io::{Environment, IoError};
-use causelog_types::{ByteOffset, Hlc, Position, Root, SegmentNumber, StoreId};
+use causelog_types::{ByteOffset, Hlc, Position, Root, SegmentNumber, StoreId, planted};
 use causelog_wire::{CleanClose, Slot, StoreIdentity, hash};
 
 use crate::append::{Appender, AppenderSettings, AppenderStart};
@@ -69,7 +69,9 @@ fn open_locked(
     let identity = checked_identity(&directory, &mut survey)?;
     let slot = lock.newest_slot(identity.store)?;
     let found = recover(&directory, &survey, identity, slot)?;
-    directory.sync()?;
+    if !planted!("adopt-a-name-without-a-sync") {
+        directory.sync()?;
+    }
 
     let mut report = found.report(&survey)?;
     if is_new {
@@ -87,7 +89,7 @@ fn open_locked(
     let start = AppenderStart {
         store: identity.store,
         snapshot: snapshot.clone(),
-        tail_is_free: found.behind == Behind::Zeros,
+        tail_is_free: found.behind == Behind::Zeros || planted!("overwrite-a-torn-tail"),
         mark_stands: survey.closed.is_some(),
         mark_is_right: found.left == Left::Closed,
         last_number: survey.last_number,
@@ -155,7 +157,9 @@ fn create_store(environment: &Environment, directory: &Directory) -> Result<Stor
     let store = StoreId::from_u128(u128::from_be_bytes(id));
     let identity = StoreIdentity { store, created_ms: environment.clock.now_ms() };
     // First the directory's own name: once `store` is there, nobody takes the store for new and syncs it.
-    directory.sync_parent()?;
+    if !planted!("skip-the-sync-of-the-parent") {
+        directory.sync_parent()?;
+    }
     directory.publish(STORE_FILE, &identity.encode())?;
     Ok(identity)
 }
@@ -208,7 +212,7 @@ fn adopt(segment: &Arc<Segment>, closed: Option<&CleanClose>, watch: &mut Watch)
     let was_closed = closed.is_some_and(|closed| {
         closed.position == first.end.position && closed.segment_length == first.end.offset.0
     });
-    if was_closed || first.damage.is_some() {
+    if was_closed || first.damage.is_some() || planted!("adopt-a-tail-without-a-sync") {
         return Ok(first);
     }
     tracing::debug!(
@@ -278,6 +282,7 @@ pub(crate) fn check_slot(
     end: &LogEnd,
     watch: &Watch,
 ) -> Result<(), Damage> {
+    planted!("ignore-the-published-end" => return Ok(()));
     let Some(slot) = slot else { return Ok(()) };
     let at_end = (slot.position == end.position).then_some(end.root);
     let root = at_end.or_else(|| seen_root(survey, watch, slot.position));
@@ -305,7 +310,8 @@ fn beside_a_writer(
     let (tail, number) = match survey.segments.last() {
         None => (Tail::empty(identity.store), None),
         Some(segment) => {
-            let limit = slot.map_or(u64::MAX, |slot| slot.offset.0);
+            let limit = slot.filter(|_| !planted!("read-beyond-the-published-end"));
+            let limit = limit.map_or(u64::MAX, |slot| slot.offset.0);
             let tail = read_tail(segment, Boundary::first(segment.header()), limit, None, &mut watch)?;
             (tail, Some(segment.number()))
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use causelog_io::IoError;
-use causelog_types::{ByteOffset, Position, Root};
+use causelog_types::{ByteOffset, Position, Root, planted};
 use causelog_wire::CleanClose;
 
 use crate::error::{Damage, DamageKind};
@@ -120,7 +120,7 @@ pub(crate) fn judge(
         }
     }
     let unsupported = matches!(kind, DamageKind::Rule(rule) if rule.is_unsupported());
-    match unsupported || shown_synced(scan, end)? {
+    match (unsupported || shown_synced(scan, end)?) && !planted!("cut-at-damage") {
         true => Ok(Judgement::Damaged(offset, kind)),
         false => Ok(Judgement::Torn),
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::InvalidValue;
+use crate::{InvalidValue, planted};
 
 /// The recorded time of an event: a hybrid logical clock (Kulkarni et al., 2014).
 ///
@@ -22,6 +22,7 @@ impl Hlc {
     /// # Errors
     /// [`InvalidValue::Exhausted`] when no later time exists.
     pub fn next(self, now_ms: u64) -> Result<Self, InvalidValue> {
+        planted!("clock-goes-back" => return Ok(Self { wall_ms: now_ms, counter: 0 }));
         let next = match self.counter.checked_add(1) {
             _ if now_ms > self.wall_ms => Self { wall_ms: now_ms, counter: 0 },
             Some(counter) => Self { counter, ..self },

@@ -36,6 +36,7 @@ mod kind;
 pub mod limits;
 mod number;
 mod payload;
+mod planted;
 mod region;
 mod tags;
 
@@ -50,6 +51,8 @@ pub use id::{EventId, StoreId};
 pub use kind::{Category, EventKind};
 pub use number::{ByteOffset, Depth, Location, Position, Revision, SegmentNumber, widen};
 pub use payload::Payload;
+#[cfg(causelog_planted)]
+pub use planted::is_planted;
 pub use region::{Clause, EntityMatch, Facts, KindMatch, Region};
 pub use tags::Tags;
 

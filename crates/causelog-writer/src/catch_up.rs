@@ -2,7 +2,7 @@
 
 use causelog_index::{AppliedEvent, AppliedGroup, Index, Watermark};
 use causelog_segment::{Group, Log, Snapshot};
-use causelog_types::Position;
+use causelog_types::{Position, planted};
 
 use crate::error::CatchUpError;
 
@@ -30,6 +30,7 @@ pub fn catch_up(index: &dyn Index, log: &Log, snapshot: &Snapshot) -> Result<(),
 fn confirmed(index: &dyn Index, log: &Log, snapshot: &Snapshot) -> Result<Option<Position>, CatchUpError> {
     // An index that cannot tell is as good as none.
     let Ok(watermark) = index.watermark() else { return Ok(None) };
+    planted!("trust-an-index" => return Ok(watermark.map_or(Some(Position(0)), |known| Some(known.next))));
     let Some(Watermark { store, next, root }) = watermark else { return Ok(Some(Position(0))) };
     if store != log.store() || log.root_at(snapshot, next)? != Some(root) {
         tracing::info!(position = next.0, "the log does not confirm the index; it is rebuilt");

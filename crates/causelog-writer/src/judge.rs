@@ -5,8 +5,8 @@ use std::sync::Arc;
 use causelog_index::{Direction, Index, IndexError, Selection};
 use causelog_segment::{FrameReader, Log, LogError, Snapshot};
 use causelog_types::{
-    Coordinate, DagPosition, Depth, EventId, Evidence, ExpectedRevision, Header, NewEvent, Position,
-    Revision, limits, widen,
+    Coordinate, DagPosition, Depth, EventHash, EventId, Evidence, ExpectedRevision, Header, NewEvent,
+    Position, Revision, limits, planted, widen,
 };
 use causelog_wire::EncodeError;
 use hashbrown::HashMap;
@@ -71,7 +71,7 @@ impl Judge<'_> {
         let verdict = self.judge_checked(command);
         if !matches!(verdict, Ok(Verdict::Staged)) {
             command.prepared().for_each(|prepared| self.forget_id(prepared.id, mark));
-            if self.staged.events.len() > mark {
+            if self.staged.events.len() > mark && !planted!("keep-what-a-refused-batch-began") {
                 self.staged.truncate(mark, hlc);
             } else if mark == 0 || self.staged.heads_known() > HEADS_MAX {
                 // Refused commands must not fill the memory with the streams that they have asked for.
@@ -112,7 +112,8 @@ impl Judge<'_> {
             let staged = match self.staged.ids.entry(prepared.id) {
                 Entry::Vacant(vacant) => {
                     vacant.insert(at);
-                    self.flight.and_then(|flight| flight.find(prepared.id))
+                    let flight = self.flight.filter(|_| !planted!("forget-ids-in-flight"));
+                    flight.and_then(|flight| flight.find(prepared.id))
                 }
                 Entry::Occupied(known) => {
                     let known = usize::try_from(*known.get()).unwrap_or(usize::MAX);
@@ -148,6 +149,7 @@ impl Judge<'_> {
     }
 
     fn find_committed(&self, events: &[Prepared<'_>]) -> Result<Vec<AppendReceipt>, AppendErrorKind> {
+        planted!("forget-ids-that-are-stored" => return Ok(Vec::new()));
         let ids: Vec<EventId> = events.iter().map(|prepared| prepared.id).collect();
         let found = self.index.lookup(&ids, self.committed.end.position).map_err(index_failed)?;
         let mut frames: Option<FrameReader> = None;
@@ -185,6 +187,7 @@ impl Judge<'_> {
     }
 
     fn first_staged(&self, condition: &AppendCondition) -> Option<(EventId, Position)> {
+        planted!("condition-misses-what-is-staged" => return None);
         let flight = self.flight.map_or(&[][..], |flight| &flight.events);
         let mut staged = flight.iter().chain(&self.staged.events).map(|event| &event.header);
         let found = staged
@@ -228,7 +231,8 @@ impl Judge<'_> {
         for prepared in command.prepared() {
             let stream = prepared.event.coordinate();
             let slot = self.staged.slot(stream).unwrap_or_else(|| {
-                let in_flight = self.flight.and_then(|flight| flight.known_head(stream));
+                let flight = self.flight.filter(|_| !planted!("revision-misses-what-is-in-flight"));
+                let in_flight = flight.and_then(|flight| flight.known_head(stream));
                 let slot = self.staged.add_slot(stream, in_flight.flatten());
                 if in_flight.is_none() {
                     unknown.push((slot, stream));
@@ -319,7 +323,8 @@ impl Judge<'_> {
             payload_version: event.payload_version(),
             position: self.staged.next(),
             revision: head.map_or(Ok(Revision(0)), |head| head.revision.next())?,
-            previous_hash: head.map(|head| head.hash),
+            previous_hash: head
+                .map(|head| if planted!("chain-not-linked") { EventHash([0; 32]) } else { head.hash }),
             payload_hash: prepared.payload_hash,
             dag: DagPosition {
                 correlation_id: event.correlation_id().unwrap_or(prepared.id),

@@ -11,7 +11,7 @@ use causelog_index::Index;
 use causelog_io::{Condvar, Environment, Guard, Mutex, Wake, process_id, yield_now};
 use causelog_segment::{Appender, AppenderSettings, HeldLock, Log, Published, Snapshot};
 
-use causelog_types::Position;
+use causelog_types::{Position, planted};
 
 use crate::command::Command;
 use crate::durability::{RestartBudget, RestartPolicy};
@@ -204,7 +204,7 @@ impl Shared {
                 }
             }
             state.queue.retain(|other| Some(*other) != place);
-            if !state.queue.is_empty() {
+            if !state.queue.is_empty() && !planted!("wake-one-that-waits-for-room") {
                 self.room.notify_all();
             }
             if !in_time {
@@ -339,7 +339,7 @@ impl Shared {
             }
             state.told = self.published.load().end.position;
         }
-        let next = self.hand_over(&mut state);
+        let next = self.hand_over(&mut state).filter(|_| !planted!("wake-no-leader"));
         drop(state);
         // Whoever leads next is woken first: the disk is idle until then.
         if let Some(next) = next {

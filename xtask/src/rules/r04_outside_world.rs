@@ -181,7 +181,8 @@ mod tests {
     #[test]
     fn durations_paths_and_tests_pass() {
         let code = "use std::time::Duration; mod fs { pub fn read() {} } fn a() { fs::read(); }\n\
-                    #[cfg(test)] mod tests { use std::fs; }";
+                    #[cfg(test)] mod tests { use std::fs; }\n\
+                    #[cfg(causelog_planted)] fn b() { std::env::var(\"X\"); }";
         assert_findings(&check_writer(code), &[]);
     }
 
