@@ -8,16 +8,16 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 
-use crate::packages;
+use crate::{packages, planted};
 
 /// The workspace for fuzzing: the steps of the other one do not reach it.
 const FUZZ: &str = "fuzz/Cargo.toml";
 
 /// A command of `cargo`, run at the root of the workspace.
-struct Step {
+pub(crate) struct Step {
     name: &'static str,
     arguments: &'static [&'static str],
-    environment: &'static [(&'static str, &'static str)],
+    pub(crate) environment: &'static [(&'static str, &'static str)],
 }
 
 const fn step(name: &'static str, arguments: &'static [&'static str]) -> Step {
@@ -43,8 +43,9 @@ const FUZZ_LINTS: Step = step(
     &["clippy", "--manifest-path", FUZZ, "--all-targets", "--locked", "--", "-D", "warnings"],
 );
 const FUZZ_REPLAY: Step = step("replay of the fuzz corpora", &["test", "--manifest-path", FUZZ, "--locked"]);
-/// Apart from everything else, since its flags would have all of it built anew.
-const SCHEDULES: Step = Step {
+/// Apart from everything else, since its flags would have all of it built anew. With the planted bugs in it, none of
+/// which is chosen here, so that they need no build of their own.
+pub(crate) const SCHEDULES: Step = Step {
     name: "schedules of threads",
     arguments: &[
         "test",
@@ -56,7 +57,10 @@ const SCHEDULES: Step = Step {
         "--locked",
         "schedules",
     ],
-    environment: &[("RUSTFLAGS", "--cfg causelog_shuttle"), ("CARGO_TARGET_DIR", "target/shuttle")],
+    environment: &[
+        ("RUSTFLAGS", "--cfg causelog_shuttle --cfg causelog_planted"),
+        ("CARGO_TARGET_DIR", "target/shuttle"),
+    ],
 };
 const PACKAGES: Step = step("packages", &["deny", "check", "bans", "licenses", "sources"]);
 const FUZZ_PACKAGES: Step = step(
@@ -71,7 +75,9 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<bool> {
     let passed = run_all(root, &[FORMAT, FUZZ_FORMAT])?
         && run_here("red flags", "cargo xtask check", || crate::check(root))?
         && run_packages(root)?
-        && run_all(root, &[COMPILE, LINTS, FUZZ_LINTS, FUZZ_REPLAY, DOCS, DOC_TESTS, SCHEDULES, tests])?;
+        && run_all(root, &[COMPILE, LINTS, FUZZ_LINTS, FUZZ_REPLAY, DOCS, DOC_TESTS, SCHEDULES])?
+        && run_here("planted bugs", "cargo xtask planted", || planted::run(root))?
+        && run_all(root, &[tests])?;
     let verdict = if passed { "all steps passed" } else { "stopped at the first failure" };
     println!("\n==> {verdict}, after {}", seconds(begun.elapsed()));
     Ok(passed)

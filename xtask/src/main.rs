@@ -2,6 +2,7 @@
 //!
 //! `cargo xtask check` holds the red flags of SPEC.md by meaning: on the resolved graph of Cargo, on the
 //! syntax tree, and together with the paths that clippy refuses.
+//! `cargo xtask planted` plants bugs and holds that the tests catch each of them.
 //! `cargo xtask ci` runs everything that has to pass before a change lands.
 //!
 //! This crate depends on no crate of the product, so that it runs while the product does not build.
@@ -15,6 +16,7 @@ mod imports;
 mod layers;
 mod markdown;
 mod packages;
+mod planted;
 mod project;
 mod rules;
 mod source;
@@ -46,6 +48,8 @@ enum Command {
     },
     /// Check licences, sources and bans of every package against deny.toml.
     Packages,
+    /// Run bugs that are planted on purpose, and see the tests catch each of them.
+    Planted,
     /// Run everything that has to pass before a change lands, and stop at the first failure.
     Ci,
 }
@@ -54,6 +58,7 @@ fn main() -> ExitCode {
     let outcome = match Args::parse().command {
         Command::Check { root } => check(&root.unwrap_or_else(own_workspace)),
         Command::Packages => packages::check(&own_workspace()),
+        Command::Planted => planted::run(&own_workspace()),
         Command::Ci => ci::run(&own_workspace()),
     };
     match outcome {
