@@ -118,6 +118,13 @@ impl MemoryStorage {
         self.disk.lock().plan.crash_at(nth);
     }
 
+    /// Forgets planned faults and a crash: operations go on.
+    ///
+    /// With everything dropped that one process had open this is its death, beside which other processes live on.
+    pub fn clear_faults(&self) {
+        self.disk.lock().plan.clear();
+    }
+
     /// Whether an operation has failed because of [`crash_at`](Self::crash_at).
     #[must_use]
     pub fn crashed(&self) -> bool {
@@ -216,6 +223,7 @@ impl Storage for MemoryStorage {
                 disk.collect();
                 Ok(())
             }
+            Course::Ignore => Ok(()),
             Course::Lose => {
                 disk.names.lose();
                 Err(sync_failed("the directory"))
@@ -232,6 +240,7 @@ impl Storage for MemoryStorage {
                 }
                 Err(sync_failed("the parent directory"))
             }
+            (Course::Ignore, _) => Ok(()),
             (_, OwnName::Pending) => {
                 disk.own_name = OwnName::Durable;
                 Ok(())

@@ -82,7 +82,11 @@ impl Disk {
     /// Begins an operation whose failing half-way has no meaning.
     pub(super) fn begin(&mut self, operation: Operation) -> io::Result<()> {
         let course = self.plan.begin(operation)?;
-        assert_eq!(course, Course::Whole, "only writes are cut short and only syncs lose changes");
+        assert_eq!(
+            course,
+            Course::Whole,
+            "only reads and writes are cut short, only syncs lose or ignore changes"
+        );
         Ok(())
     }
 

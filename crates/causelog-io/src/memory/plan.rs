@@ -68,13 +68,21 @@ impl Operation {
 /// How an operation fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// With this error; nothing is done.
+    /// With this error; nothing is done. What a sync was to make durable is left to the next one.
     Error(io::ErrorKind),
+    /// With this error number of the operating system; nothing is done.
+    Os(i32),
+    /// A read gives at most this many bytes and never none for it, as the system may at any time. Any other
+    /// operation fails with nothing done.
+    ShortRead(usize),
     /// A write takes only this many bytes, and says so. Any other operation fails with nothing done.
     ShortWrite(usize),
     /// A sync fails, and what it was to make durable counts as clean from then on: reads still see it, a later
     /// sync succeeds without it, a power cut loses it. Any other operation fails with nothing done.
     SyncFailsAndDrops,
+    /// A sync answers that all is well and does nothing, as if the call were not in the program: it shows whether
+    /// a test would notice. Any other operation is carried out.
+    SyncIgnored,
     /// The call panics, as a defect behind it would make it; nothing is done.
     Panic,
 }
@@ -85,6 +93,7 @@ pub(super) enum Course {
     Whole,
     Short(usize),
     Lose,
+    Ignore,
 }
 
 /// Counts and records operations, and fails those that are planned to.
@@ -106,6 +115,10 @@ impl Plan {
         self.crash = Some(self.operations.saturating_add(nth));
     }
 
+    pub(super) fn clear(&mut self) {
+        (self.faults, self.crash) = (BTreeMap::new(), None);
+    }
+
     pub(super) fn crashed(&self) -> bool {
         self.crash.is_some_and(|crash| self.operations > crash)
     }
@@ -121,6 +134,7 @@ impl Plan {
     pub(super) fn begin(&mut self, operation: Operation) -> io::Result<Course> {
         let number = self.operations;
         let (writes, syncs) = (matches!(operation, Operation::Write { .. }), operation.is_sync());
+        let reads = matches!(operation, Operation::Read { .. });
         self.operations += 1;
         self.mutations += u64::from(operation.mutates());
         let failed = |kind, reason| Err(io::Error::new(kind, format!("{reason} {number}: {operation:?}")));
@@ -130,11 +144,14 @@ impl Plan {
             match self.faults.remove(&number) {
                 None => Ok(Course::Whole),
                 Some(Fault::ShortWrite(bytes)) if writes => Ok(Course::Short(bytes)),
+                Some(Fault::ShortRead(bytes)) if reads => Ok(Course::Short(bytes.max(1))),
                 Some(Fault::SyncFailsAndDrops) if syncs => Ok(Course::Lose),
+                Some(Fault::SyncIgnored) => Ok(if syncs { Course::Ignore } else { Course::Whole }),
                 Some(Fault::Panic) => {
                     // Without the hook: it is expected, and its message would only be noise.
                     std::panic::resume_unwind(Box::new("a planned panic"))
                 }
+                Some(Fault::Os(number)) => Err(io::Error::from_raw_os_error(number)),
                 Some(Fault::Error(kind)) => failed(kind, "a planned fault of operation"),
                 Some(_) => failed(io::ErrorKind::Other, "a planned fault of operation"),
             }

@@ -2,7 +2,7 @@
 
 use std::io::{self, ErrorKind};
 
-use causelog_io::{Access, Fault, LockKind, MemoryStorage, Operation, Storage, write_once_at};
+use causelog_io::{Access, Fault, LockKind, MemoryStorage, Operation, Storage, read_exact_at, write_once_at};
 
 use crate::support::{check_files, kind_of, save, write};
 
@@ -34,6 +34,61 @@ fn a_write_can_be_short() -> io::Result<()> {
 }
 
 #[test]
+fn a_read_can_be_short_and_never_ends_a_file_early() -> io::Result<()> {
+    let storage = MemoryStorage::from_files(vec![("a".into(), b"abcdef".into())]);
+    let file = storage.open("a", Access::Read)?;
+    let mut buffer = [0; 6];
+    storage.fail(0, Fault::ShortRead(2));
+    assert_eq!(file.read_at(&mut buffer, 1)?, 2);
+    storage.fail(0, Fault::ShortRead(0));
+    assert_eq!(file.read_at(&mut buffer, 1)?, 1, "0 would be the end of the file");
+    (storage.fail(0, Fault::ShortRead(2)), storage.fail(1, Fault::ShortRead(1)));
+    read_exact_at(&*file, &mut buffer, 0)?;
+    assert_eq!(&buffer, b"abcdef");
+    Ok(())
+}
+
+#[test]
+fn an_operation_can_fail_with_a_number_of_the_system() -> io::Result<()> {
+    let storage = MemoryStorage::new();
+    storage.fail(0, Fault::Os(24));
+    let error = storage.open("a", Access::CreateNew).err();
+    assert_eq!(error.and_then(|error| error.raw_os_error()), Some(24));
+    check_files(&storage, &[]);
+    Ok(())
+}
+
+#[test]
+fn an_ignored_sync_says_that_all_is_well_and_does_nothing() -> io::Result<()> {
+    let storage = MemoryStorage::created();
+    // Every operation: those that are no syncs are carried out.
+    (0..20).for_each(|nth| storage.fail(nth, Fault::SyncIgnored));
+    storage.sync_parent()?;
+    save(&storage, "a", b"one")?;
+    storage.sync_dir()?;
+    check_files(&storage, &[("a", "one")]);
+    check_files(&storage.power_cut(), &[]);
+    storage.clear_faults();
+    storage.sync_parent()?;
+    storage.sync_dir()?;
+    check_files(&storage.power_cut(), &[("a", "")]);
+    storage.open("a", Access::ReadWrite)?.sync_data()?;
+    check_files(&storage.power_cut(), &[("a", "one")]);
+    Ok(())
+}
+
+#[test]
+fn a_crash_can_be_survived_by_another_process() -> io::Result<()> {
+    let storage = MemoryStorage::from_files(vec![("a".into(), b"one".into())]);
+    let reader = storage.open("a", Access::Read)?;
+    storage.crash_at(0);
+    assert!(reader.len().is_err() && storage.crashed());
+    storage.clear_faults();
+    assert_eq!((reader.len()?, storage.crashed()), (3, false));
+    Ok(())
+}
+
+#[test]
 fn a_fault_that_does_not_fit_is_not_passed_over() -> io::Result<()> {
     let storage = MemoryStorage::new();
     let file = storage.open("a", Access::CreateNew)?;
@@ -41,6 +96,8 @@ fn a_fault_that_does_not_fit_is_not_passed_over() -> io::Result<()> {
     assert!(file.sync_data().is_err());
     storage.fail(0, Fault::SyncFailsAndDrops);
     assert!(file.write_at(b"abc", 0).is_err());
+    storage.fail(0, Fault::ShortRead(2));
+    assert!(file.set_len(5).is_err());
     check_files(&storage, &[("a", "")]);
     Ok(())
 }
