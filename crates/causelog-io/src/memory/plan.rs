@@ -148,6 +148,7 @@ impl Plan {
                 Some(Fault::SyncFailsAndDrops) if syncs => Ok(Course::Lose),
                 Some(Fault::SyncIgnored) => Ok(if syncs { Course::Ignore } else { Course::Whole }),
                 Some(Fault::Panic) => {
+                    self.trace.push(operation);
                     // Without the hook: it is expected, and its message would only be noise.
                     std::panic::resume_unwind(Box::new("a planned panic"))
                 }
