@@ -4,19 +4,30 @@ use causelog_io::SeededRandom;
 
 /// Choices that follow from a seed.
 #[derive(Debug)]
-pub struct Draw(SeededRandom);
+pub struct Draw {
+    seed: u64,
+    random: SeededRandom,
+}
 
 impl Draw {
     /// Choices for a seed.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        Self(SeededRandom::new(seed))
+        Self { seed, random: SeededRandom::new(seed) }
+    }
+
+    /// Choices for a part of what the seed stands for. They do not depend on what has been drawn elsewhere, so
+    /// that a part can be left out and the others stay as they are.
+    #[must_use]
+    pub fn part(&self, number: usize) -> Self {
+        let number = u64::try_from(number).unwrap_or(u64::MAX).saturating_add(1);
+        Self::new(SeededRandom::new(self.seed ^ number.rotate_left(40)).next_u64())
     }
 
     /// A number below `bound`, which is at least 1.
     pub fn below(&self, bound: usize) -> usize {
         let bound = u64::try_from(bound.max(1)).unwrap_or(u64::MAX);
-        usize::try_from(self.0.next_u64() % bound).unwrap_or(0)
+        usize::try_from(self.random.next_u64() % bound).unwrap_or(0)
     }
 
     /// True once in `n` times.
@@ -31,7 +42,7 @@ impl Draw {
 
     /// A seed for something that draws on its own.
     pub fn seed(&self) -> u64 {
-        self.0.next_u64()
+        self.random.next_u64()
     }
 
     /// A disk's way of losing: everything, nothing, or each part by lot.

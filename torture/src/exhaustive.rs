@@ -1,14 +1,17 @@
-//! A short script, cut at every operation, with everything that the disk may keep of what was not synced.
+//! Scripts cut at every operation, with what the disk may keep of what was not synced, and crashes in the
+//! recovery behind that.
 
 use anyhow::Context;
 use causelog_io::MemoryStorage;
-use causelog_types::{Coordinate, EventId, EventKind, NewEvent};
-use causelog_writer::Durability;
 
 use crate::draw::{Draw, Odometer};
-use crate::offers::Offer;
-use crate::oracle::Loss;
+use crate::scripts::{Script, check};
 use crate::world::World;
+
+/// How often in a row a recovery is cut.
+const DEEP: usize = 5;
+/// Operations of an open, about.
+const OPERATIONS: usize = 40;
 
 /// What was gone through.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,114 +22,91 @@ pub struct Counted {
     pub states: u64,
     /// Cuts with more states than were gone through.
     pub bounded: u64,
+    /// States from which the recovery was cut five times in a row before the check.
+    pub deep: u64,
 }
 
-/// A step of a script.
+impl std::ops::AddAssign for Counted {
+    fn add_assign(&mut self, other: Self) {
+        self.cuts += other.cuts;
+        self.states += other.states;
+        self.bounded += other.bounded;
+        self.deep += other.deep;
+    }
+}
+
+/// How much is gone through for each cut.
 #[derive(Clone, Copy, Debug)]
-pub enum Step {
-    /// Appends so many events of so many bytes, all or none.
-    Append(usize, usize),
-    /// Closes and opens again.
-    Reopen,
+pub struct Bounds {
+    /// At most so many states in order; where there are more, half as many again by lot.
+    pub states: u64,
+    /// Of the states, how many also with crashes in the recovery, five deep.
+    pub deep: u64,
 }
 
-/// Opening, appends and batches, a new segment, a close, and appends again.
-pub const SCRIPT: &[Step] = &[
-    Step::Append(1, 10),
-    Step::Append(3, 10),
-    Step::Append(2, 1500),
-    Step::Append(1, 1500),
-    Step::Reopen,
-    Step::Append(1, 10),
-];
-
-/// Cuts the power at every operation of a script, and goes through at most `states_max` states of each cut.
+/// Cuts the power at every operation of a script, and goes through the states of each cut.
 ///
 /// # Errors
 /// A promise was broken.
-pub fn run(script: &[Step], states_max: u64) -> anyhow::Result<Counted> {
+pub fn run(script: &Script, bounds: Bounds) -> anyhow::Result<Counted> {
     let mut counted = Counted::default();
     for cut in 0.. {
-        let mut world = World::new(Durability::Sync);
-        world.disk.crash_at(cut);
-        play(&mut world, script)?;
-        if !world.disk.crashed() {
-            break;
-        }
+        let mut play = script.begin()?;
+        play.world.disk.crash_at(cut);
+        script.play(&mut play)?;
+        let is_last = !play.world.disk.crashed();
         counted.cuts += 1;
-        let mut odometer = Odometer::default();
-        for state in 0.. {
-            if state == states_max {
-                counted.bounded += 1;
-                break;
-            }
-            let disk = world.disk.power_cut_by(|bound| odometer.draw(bound));
-            check(&world, disk).with_context(|| format!("cut at operation {cut}, state {state}"))?;
-            counted.states += 1;
-            if !odometer.advance() {
-                break;
-            }
+        let world = &play.world;
+        let (states, bounded) = each_state(&world.disk, bounds.states, |state, disk| {
+            let deep = (state < bounds.deep).then(|| disk.kill());
+            check(world, disk)
+                .and_then(|()| {
+                    deep.map_or(Ok(()), |disk| check_deep(world, disk, cut ^ state.rotate_left(32)))
+                })
+                .with_context(|| format!("{}: cut at operation {cut}, state {state}", script.name))
+        })?;
+        counted.deep += states.min(bounds.deep);
+        counted.states += states;
+        counted.bounded += u64::from(bounded);
+        if is_last {
+            break;
         }
     }
     Ok(counted)
 }
 
-fn play(world: &mut World, script: &[Step]) -> anyhow::Result<()> {
-    let Ok(mut store) = world.open(1) else { return Ok(()) };
-    let mut made = 0;
-    for step in script {
-        match step {
-            Step::Append(count, bytes) => {
-                let events = (0..*count).map(|i| event(made + i, *bytes));
-                let offer =
-                    Offer { events: events.collect::<anyhow::Result<_>>()?, condition: None, durable: false };
-                made += count;
-                world.oracle.offer(&offer);
-                if let Some(answered) = store.offer(&offer)? {
-                    world.oracle.answer(&answered.who, &answered.answer)?;
-                    continue;
-                }
-                let Some(job) = store.next_job() else { continue };
-                for answered in store.finish(job.run()) {
-                    world.oracle.answer(&answered.who, &answered.answer)?;
-                }
-            }
-            Step::Reopen => {
-                store.close();
-                let Ok(again) = world.open(2) else { return Ok(()) };
-                store = again;
-            }
+/// Gives every state in which a power cut may leave a disk, at most `most` in order, and half as many by lot if
+/// there are more: how many it were, and whether there are more.
+pub(crate) fn each_state(
+    disk: &MemoryStorage,
+    most: u64,
+    mut give: impl FnMut(u64, MemoryStorage) -> anyhow::Result<()>,
+) -> anyhow::Result<(u64, bool)> {
+    let mut odometer = Odometer::default();
+    for state in 0..most {
+        give(state, disk.power_cut_by(|bound| odometer.draw(bound)))?;
+        if !odometer.advance() {
+            return Ok((state + 1, false));
         }
     }
-    store.close();
-    Ok(())
+    let all = most + most.div_ceil(2);
+    for state in most..all {
+        let draw = Draw::new(state);
+        give(state, disk.power_cut_by(draw.lots()))?;
+    }
+    Ok((all, true))
 }
 
-/// Opens what a cut has left, holds it against the promises, appends, cuts once more and looks again.
-fn check(world: &World, disk: MemoryStorage) -> anyhow::Result<()> {
-    let mut world = world.over(disk);
-    let draw = Draw::new(1);
-    let mut store = world.open(3).context("the store does not open")?;
-    let events = store.events()?;
-    store.check(&events, &draw)?;
-    world.oracle.recovered(&events, Loss::Unsynced)?;
-    let offer = Offer { events: vec![event(1000, 10)?], condition: None, durable: false };
-    world.oracle.offer(&offer);
-    if let Some(answered) = store.offer(&offer)? {
-        world.oracle.answer(&answered.who, &answered.answer)?;
-    }
-    if let Some(job) = store.next_job() {
-        for answered in store.finish(job.run()) {
-            world.oracle.answer(&answered.who, &answered.answer)?;
+/// Cuts the recovery five times in a row, each time by a kill or a power cut, and then checks.
+fn check_deep(world: &World, disk: MemoryStorage, seed: u64) -> anyhow::Result<()> {
+    let (draw, mut world) = (Draw::new(seed), world.over(disk));
+    for depth in 0..DEEP {
+        world.disk.crash_at(u64::try_from(draw.below(OPERATIONS))?);
+        if let Err(error) = world.open(draw.seed()) {
+            anyhow::ensure!(world.disk.crashed(), "recovery {depth} fails: {error}");
         }
+        world.disk = if draw.once_in(2) { world.disk.kill() } else { world.disk.power_cut_by(draw.lots()) };
     }
-    world.disk = world.disk.power_cut();
-    let store = world.open(4).context("the store does not open after an append and a power cut")?;
-    world.oracle.recovered(&store.events()?, Loss::Unsynced)
-}
-
-fn event(number: usize, bytes: usize) -> anyhow::Result<NewEvent> {
-    let stream = Coordinate::new(if number.is_multiple_of(2) { "door" } else { "lamp" }, "home")?;
-    let event = NewEvent::new(&stream, EventKind::of::<0x1001>(), &"x".repeat(bytes))?;
-    Ok(event.with_id(EventId::from_u128(u128::try_from(number)? + 1)))
+    let disk = world.disk.kill();
+    check(&world, disk).context("after five crashes in the recovery")
 }

@@ -6,7 +6,13 @@
 
 pub mod draw;
 pub mod exhaustive;
+pub mod history;
 pub mod offers;
 pub mod oracle;
+pub mod scripts;
+pub mod shrink;
 pub mod simulation;
+pub mod syncs;
+pub mod tally;
+pub mod view;
 pub mod world;

@@ -1,84 +1,198 @@
 //! Runs simulated crashes and prints what they came to.
 
+use std::collections::BTreeSet;
+use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use causelog_torture::exhaustive::{self, SCRIPT};
-use causelog_torture::simulation::{self, Tally};
-use clap::Parser;
+use anyhow::Context;
+use causelog_torture::exhaustive::{self, Bounds, Counted};
+use causelog_torture::history::{History, LIVES, Part};
+use causelog_torture::scripts::SCRIPTS;
+use causelog_torture::shrink::{attempt, shrink};
+use causelog_torture::syncs::{self, Verdict, Verdicts};
+use causelog_torture::tally::Tally;
+use clap::{Args, Parser, Subcommand};
 
-/// Power cuts, kills and failing calls on a simulated disk.
+/// Power cuts, kills, failing calls and damage on a simulated disk.
 #[derive(Parser)]
 struct Arguments {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// Random histories of one store each, from seeds.
+    Histories(Histories),
+    /// Short scripts, cut at every operation.
+    Scripts {
+        /// States gone through for each cut.
+        #[arg(long, default_value_t = 2_000)]
+        states: u64,
+        /// Of these, how many also with five crashes in the recovery.
+        #[arg(long, default_value_t = 20)]
+        deep: u64,
+    },
+    /// The scripts without one of their syncs: the checks must notice.
+    Syncs {
+        /// States gone through for each cut.
+        #[arg(long, default_value_t = 300)]
+        states: u64,
+    },
+}
+
+#[derive(Args)]
+struct Histories {
     /// The first seed.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// How many histories.
+    /// How many histories, one for each seed from the first on.
     #[arg(long, default_value_t = 2_000)]
     histories: u64,
-    /// How many times a store is opened in each history: fewer show a failure in a shorter one.
-    #[arg(long, default_value_t = 12)]
+    /// How many times a store is opened in each history.
+    #[arg(long, default_value_t = LIVES)]
     lives: usize,
-    /// States gone through for each cut of the short script.
-    #[arg(long, default_value_t = 2_000)]
-    states: u64,
+    /// What is left out: 3 for a life, 3f for its faults, 3r for crashes in its recovery, 3.14 for a step.
+    #[arg(long, value_delimiter = ',')]
+    without: Vec<Part>,
+    /// Ignores every sync, so that a history must fail.
+    #[arg(long)]
+    syncs_ignored: bool,
     /// How many threads.
     #[arg(long, default_value_t = 2)]
     threads: u64,
 }
 
-fn main() -> anyhow::Result<()> {
-    let arguments = Arguments::parse();
-    let counted = exhaustive::run(SCRIPT, arguments.states)?;
-    println!(
-        "a script cut at each of {} operations: {} states of the disk, {} cuts with more: 0 bad",
-        counted.cuts, counted.states, counted.bounded
-    );
+fn main() -> ExitCode {
+    let done = match Arguments::parse().what {
+        What::Histories(asked) => histories(&asked),
+        What::Scripts { states, deep } => scripts(Bounds { states, deep }),
+        What::Syncs { states } => ignore_syncs(states),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn histories(asked: &Histories) -> anyhow::Result<()> {
     let begun = Instant::now();
-    let tally = histories(&arguments)?;
+    let tally = run_histories(asked)?;
     println!(
-        "{} histories from seed {}: {} power cuts, {} kills, {} closes, {} crashes in recovery, {} faults, \
-         {} acknowledgements: 0 lost ({:.0} s)",
-        arguments.histories,
-        arguments.seed,
-        tally.power_cuts,
-        tally.kills,
-        tally.closes,
-        tally.crashes_in_recovery,
-        tally.faults,
-        tally.acknowledged,
+        "{} histories from seed {}: {tally}: 0 lost ({:.0} s)",
+        asked.histories,
+        asked.seed,
         begun.elapsed().as_secs_f64()
     );
     Ok(())
 }
 
-fn histories(arguments: &Arguments) -> anyhow::Result<Tally> {
+fn run_histories(asked: &Histories) -> anyhow::Result<Tally> {
     let next = AtomicU64::new(0);
-    let work = || -> anyhow::Result<Tally> {
+    let without: BTreeSet<Part> = asked.without.iter().copied().collect();
+    let work = || -> Result<Tally, Box<History>> {
         let mut tally = Tally::default();
         loop {
             let n = next.fetch_add(1, Ordering::Relaxed);
-            if n >= arguments.histories {
+            if n >= asked.histories {
                 return Ok(tally);
             }
-            match simulation::run(arguments.seed.saturating_add(n), arguments.lives) {
+            let history = History {
+                seed: asked.seed.saturating_add(n),
+                lives: asked.lives,
+                without: without.clone(),
+                syncs_ignored: asked.syncs_ignored,
+            };
+            match attempt(&history) {
                 Ok(more) => tally += more,
                 Err(error) => {
-                    next.store(arguments.histories, Ordering::Relaxed);
-                    return Err(error);
+                    next.store(asked.histories, Ordering::Relaxed);
+                    eprintln!("seed {} fails: {error:#}", history.seed);
+                    return Err(Box::new(history));
                 }
             }
         }
     };
-    std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..arguments.threads).map(|_| scope.spawn(work)).collect();
-        let mut tally = Tally::default();
-        for thread in threads {
-            match thread.join() {
-                Ok(more) => tally += more?,
-                Err(_) => anyhow::bail!("a history panicked"),
-            }
+    let results: Vec<_> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..asked.threads).map(|_| scope.spawn(work)).collect();
+        threads.into_iter().map(|thread| thread.join()).collect()
+    });
+    let mut tally = Tally::default();
+    for result in results {
+        match result {
+            Ok(Ok(more)) => tally += more,
+            Ok(Err(history)) => return fail(&history),
+            Err(_) => anyhow::bail!("a thread of the simulator panicked"),
         }
-        Ok(tally)
-    })
+    }
+    Ok(tally)
+}
+
+/// Shrinks a history that failed, and says how to run what is left of it.
+fn fail(history: &History) -> anyhow::Result<Tally> {
+    // Panics are failures like others here, and told once.
+    std::panic::set_hook(Box::new(|_| {}));
+    let (short, error) = shrink(history);
+    let again = format!("to run it again, shrunk: causelog-torture histories {short}");
+    let error = error.unwrap_or_else(|| anyhow::anyhow!("it does not fail a second time"));
+    Err(error).context(again)
+}
+
+fn scripts(bounds: Bounds) -> anyhow::Result<()> {
+    let mut all = Counted::default();
+    for script in SCRIPTS {
+        let begun = Instant::now();
+        let counted = exhaustive::run(script, bounds)?;
+        print(script.name, counted, begun);
+        all += counted;
+    }
+    println!(
+        "{} scripts, at most {} states of a cut in order: {} cuts, {} states, {} cuts with more, \
+         {} recoveries cut five times: 0 bad",
+        SCRIPTS.len(),
+        bounds.states,
+        all.cuts,
+        all.states,
+        all.bounded,
+        all.deep
+    );
+    Ok(())
+}
+
+fn print(name: &str, counted: Counted, begun: Instant) {
+    println!(
+        "{name}: {} cuts, {} states, {} cuts with more, {} recoveries cut five times: 0 bad ({:.1} s)",
+        counted.cuts,
+        counted.states,
+        counted.bounded,
+        counted.deep,
+        begun.elapsed().as_secs_f64()
+    );
+}
+
+fn ignore_syncs(states: u64) -> anyhow::Result<()> {
+    let mut all = Verdicts::default();
+    for script in SCRIPTS {
+        for ignored in syncs::run(script, states)? {
+            if ignored.verdict == Verdict::Unnoticed {
+                println!(
+                    "{}: operation {}, {:?} behind {:?}: not noticed",
+                    script.name, ignored.nth, ignored.sync, ignored.behind
+                );
+            }
+            all += ignored.verdict;
+        }
+    }
+    println!(
+        "each sync of {} scripts ignored in turn: {} noticed, {} had nothing to make durable, {} not noticed",
+        SCRIPTS.len(),
+        all.noticed,
+        all.nothing_pending,
+        all.unnoticed
+    );
+    Ok(())
 }

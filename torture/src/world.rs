@@ -1,25 +1,26 @@
-//! A store put together from the layers over a simulated disk, driven step by step.
+//! A store put together from the layers over a simulated disk.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::{Context, ensure};
-use causelog_index::{Direction, Index, Selection};
+use causelog_index::Index;
 use causelog_index_sealed::{IndexFiles, SealedIndex};
 use causelog_io::{Environment, ManualClock, MemoryStorage, SeededRandom};
-use causelog_reader::{Query, Reader, verify};
-use causelog_segment::{AppenderSettings, LogError, open_reader, open_writer};
-use causelog_types::{Coordinate, Event, EventId, Position, Region};
+use causelog_segment::{AppenderSettings, Log, LogError, Snapshot, open_reader, open_writer};
+use causelog_types::{Event, EventId, Position};
 use causelog_writer::{
-    Answered, CatchUpError, Command, Done, Durability, Job, Machine, Offered, WriterSettings,
+    Answered, AppendError, AppendReceipt, CatchUpError, CloseError, Command, Done, Durability, Job, Machine,
+    Offered, RestartPolicy, Start, Writer, WriterSettings,
 };
 
-use crate::draw::Draw;
-use crate::offers::{Offer, region};
+use crate::offers::Offer;
 use crate::oracle::Oracle;
+use crate::view::View;
 
 /// The least that a segment can be set to, so that a few events fill one.
 const SEGMENT_BYTES: u64 = 4096;
+/// When a world begins, in milliseconds since 1970-01-01 UTC.
+const BEGIN_MS: u64 = 1_700_000_000_000;
 
 /// The world around a store.
 #[derive(Debug)]
@@ -33,30 +34,40 @@ pub struct World {
     durability: Durability,
 }
 
-/// A store that is open for appending.
+/// A store that is open for appending, driven step by step.
 pub struct OpenStore {
     machine: Machine<Vec<EventId>>,
-    reader: Reader,
+    view: View,
     environment: Environment,
+}
+
+/// A store that is open for appending behind the writer that callers share.
+pub struct ServedStore {
+    writer: Writer,
+    view: View,
+    environment: Environment,
+}
+
+/// Another process that has opened a store read-only.
+pub struct OtherProcess {
+    log: Log,
+    snapshot: Snapshot,
+    seen: Vec<EventId>,
 }
 
 impl World {
     /// An empty disk that has just been made.
     #[must_use]
     pub fn new(durability: Durability) -> Self {
-        let clock = ManualClock::new(1_700_000_000_000);
+        let clock = ManualClock::new(BEGIN_MS);
         Self { disk: MemoryStorage::created(), clock, oracle: Oracle::default(), durability }
     }
 
     /// The same promises over another disk.
     #[must_use]
     pub fn over(&self, disk: MemoryStorage) -> Self {
-        Self {
-            disk,
-            clock: ManualClock::new(1_700_000_000_000),
-            oracle: self.oracle.clone(),
-            durability: self.durability,
-        }
+        let clock = ManualClock::new(BEGIN_MS);
+        Self { disk, clock, oracle: self.oracle.clone(), durability: self.durability }
     }
 
     fn environment(&self, seed: u64) -> Environment {
@@ -67,63 +78,134 @@ impl World {
         }
     }
 
-    /// Opens the store to append to it. A planned fault may keep it from that.
+    /// Opens the store to append to it, step by step. A planned fault may keep it from that.
     ///
     /// # Errors
     /// Why it does not open.
     pub fn open(&self, seed: u64) -> Result<OpenStore, CatchUpError> {
         let environment = self.environment(seed);
-        let settings = AppenderSettings { segment_bytes: SEGMENT_BYTES };
-        let (log, snapshot, appender, _) = open_writer(&environment, settings)?;
+        let (log, snapshot, appender, _) = open_writer(&environment, appender_settings())?;
         let index: Arc<dyn Index> = SealedIndex::open(&log, &snapshot, IndexFiles::Maintained);
-        let settings = WriterSettings { durability: self.durability, ..WriterSettings::default() };
         let for_reader = Arc::clone(&index);
+        let settings = self.writer_settings();
         let machine = Machine::start(&environment, log.clone(), snapshot, appender, index, settings)?;
-        let reader = Reader::new(log, machine.published(), for_reader);
-        Ok(OpenStore { machine, reader, environment })
+        let view = View::new(log, machine.published(), for_reader, Arc::clone(&environment.storage));
+        Ok(OpenStore { machine, view, environment })
     }
 
-    /// What another process sees that opens the store read-only now. It can never go away again.
+    /// Opens the store to append to it through the writer that callers share, with its restarts.
+    ///
+    /// # Errors
+    /// Why it does not open.
+    pub fn serve(&self, seed: u64, restarts: RestartPolicy) -> Result<ServedStore, CatchUpError> {
+        let environment = self.environment(seed);
+        let (log, snapshot, appender, _) = open_writer(&environment, appender_settings())?;
+        let index: Arc<dyn Index> = SealedIndex::open(&log, &snapshot, IndexFiles::Maintained);
+        let for_reader = Arc::clone(&index);
+        let writer = Writer::start(Start {
+            environment: environment.clone(),
+            log: log.clone(),
+            snapshot,
+            appender,
+            appender_settings: appender_settings(),
+            index,
+            settings: self.writer_settings(),
+            restarts,
+        })?;
+        let view = View::new(log, writer.published(), for_reader, Arc::clone(&environment.storage));
+        Ok(ServedStore { writer, view, environment })
+    }
+
+    fn writer_settings(&self) -> WriterSettings {
+        WriterSettings { durability: self.durability, ..WriterSettings::default() }
+    }
+
+    /// Another process opens the store read-only now. What it sees can never go away again. `None` if a planned
+    /// fault or crash keeps it from that, or the store is only just being made.
     ///
     /// # Errors
     /// It sees what contradicts a promise.
-    pub fn look_from_outside(&mut self, seed: u64) -> anyhow::Result<()> {
-        let events = match self.read_outside(seed) {
-            Ok(events) => events,
-            // A planned fault or crash, or a store that is only just being made.
-            Err(LogError::NotAStore { .. } | LogError::Io(_)) => return Ok(()),
+    pub fn look_from_outside(&mut self, seed: u64) -> anyhow::Result<Option<OtherProcess>> {
+        let (other, events) = match self.open_outside(seed) {
+            Ok(opened) => opened,
+            Err(LogError::NotAStore { .. } | LogError::Io(_)) => return Ok(None),
             Err(error) => return Err(error).context("a read-only open"),
         };
-        self.oracle.is_durable(&events)
+        self.oracle.is_durable(&events)?;
+        Ok(Some(other))
     }
 
-    fn read_outside(&self, seed: u64) -> Result<Vec<Event>, LogError> {
-        let environment = self.environment(seed);
-        let (log, snapshot, _) = open_reader(&environment)?;
+    /// Whether an open finds a torn tail.
+    #[must_use]
+    pub fn has_torn_tail(&self) -> bool {
+        open_reader(&self.environment(5)).is_ok_and(|(_, _, report)| report.torn_tail.is_some())
+    }
+
+    fn open_outside(&self, seed: u64) -> Result<(OtherProcess, Vec<Event>), LogError> {
+        let (log, snapshot, _) = open_reader(&self.environment(seed))?;
+        let mut other = OtherProcess { log, snapshot, seen: Vec::new() };
+        let events = other.read()?;
+        other.seen = events.iter().map(|event| event.header.id).collect();
+        Ok((other, events))
+    }
+}
+
+impl OtherProcess {
+    fn read(&self) -> Result<Vec<Event>, LogError> {
         let mut events = Vec::new();
-        let mut frames = log.frames(&snapshot);
-        for group in log.groups(&snapshot, Position(0)) {
+        let mut frames = self.log.frames(&self.snapshot);
+        for group in self.log.groups(&self.snapshot, Position(0)) {
             for event in group?.events {
                 events.push(frames.read_event(event.location)?);
             }
         }
         Ok(events)
     }
+
+    /// Reads everything again that it has seen. A planned fault may keep it from that.
+    ///
+    /// # Errors
+    /// Something else is there now.
+    pub fn look_again(&self) -> anyhow::Result<()> {
+        match self.read() {
+            Ok(events) => {
+                let same = events.iter().map(|event| event.header.id).eq(self.seen.iter().copied());
+                ensure!(same, "another process saw {} events, and now {}", self.seen.len(), events.len());
+                Ok(())
+            }
+            Err(LogError::Io(_)) => Ok(()),
+            Err(error) => Err(error).context("another process reads again what it has seen"),
+        }
+    }
+}
+
+fn appender_settings() -> AppenderSettings {
+    AppenderSettings { segment_bytes: SEGMENT_BYTES }
+}
+
+fn command(offer: &Offer, environment: &Environment) -> anyhow::Result<Command> {
+    let Environment { clock, random, .. } = environment;
+    let command = Command::application(offer.events.clone(), None, &**clock, &**random)?;
+    let command = match &offer.condition {
+        Some(condition) => command.on_condition(condition.clone()),
+        None => command,
+    };
+    Ok(if offer.durable { command.durable() } else { command })
 }
 
 impl OpenStore {
+    /// What it shows.
+    #[must_use]
+    pub fn view(&self) -> &View {
+        &self.view
+    }
+
     /// Offers events; the answer if it is known at once.
     ///
     /// # Errors
     /// The command cannot be made, which would be a mistake here.
     pub fn offer(&mut self, offer: &Offer) -> anyhow::Result<Option<Answered<Vec<EventId>>>> {
-        let Environment { clock, random, .. } = &self.environment;
-        let command = Command::application(offer.events.clone(), None, &**clock, &**random)?;
-        let command = match &offer.condition {
-            Some(condition) => command.on_condition(condition.clone()),
-            None => command,
-        };
-        let command = if offer.durable { command.durable() } else { command };
+        let command = command(offer, &self.environment)?;
         Ok(match self.machine.offer(&command, offer.ids()) {
             Offered::Answered(answered) => Some(answered),
             Offered::Waits => None,
@@ -146,9 +228,11 @@ impl OpenStore {
     }
 
     /// Ends the log in order.
-    pub fn close(self) {
-        // What fails here fails as it would have without a close: the next open says what there is.
-        drop(self.machine.close());
+    ///
+    /// # Errors
+    /// What fails here fails as it would have without a close: the next open says what there is.
+    pub fn close(self) -> Result<(), CloseError> {
+        self.machine.close()
     }
 
     /// Whether nothing has failed.
@@ -156,86 +240,42 @@ impl OpenStore {
     pub fn is_sound(&self) -> bool {
         self.machine.check().is_ok()
     }
-
-    /// The end that readers see.
-    #[must_use]
-    pub fn end(&self) -> Position {
-        self.reader.end().position
-    }
-
-    /// How many of the visible events are durable.
-    #[must_use]
-    pub fn durable(&self) -> Position {
-        self.machine.published().durable()
-    }
-
-    /// Everything that is visible.
-    ///
-    /// # Errors
-    /// It cannot be read.
-    pub fn events(&self) -> anyhow::Result<Vec<Event>> {
-        let all = Query::new(Region::all().with_library_events());
-        self.reader.read(all).collect::<Result<_, _>>().context("reading everything")
-    }
-
-    /// Holds the log's verification and every kind of answer of the index against a scan.
-    ///
-    /// # Errors
-    /// They disagree.
-    pub fn check(&self, events: &[Event], draw: &Draw) -> anyhow::Result<()> {
-        let report = verify(Arc::clone(&self.environment.storage))?;
-        ensure!(report.is_sound(), "verification: {:?}", report.findings);
-        let index = self.machine.index();
-        check_index(&*index, events, draw).context("the index")?;
-        for (position, event) in events.iter().enumerate() {
-            ensure!(event.header.position == Position(u64::try_from(position)?), "positions have a gap");
-        }
-        Ok(())
-    }
 }
 
-fn check_index(index: &dyn Index, events: &[Event], draw: &Draw) -> anyhow::Result<()> {
-    let as_of = Position(u64::try_from(events.len())?);
-    let counts = index.counts(as_of)?;
-    let mut heads: BTreeMap<&Coordinate, &Event> = BTreeMap::new();
-    for event in events {
-        let head = heads.insert(&event.header.coordinate, event);
-        let due = head.map_or(0, |head| head.header.revision.0 + 1);
-        ensure!(event.header.revision.0 == due, "a stream's revisions have a gap");
-        ensure!(event.header.previous_hash == head.map(|head| head.hash), "a stream's chain is broken");
+impl ServedStore {
+    /// What it shows.
+    #[must_use]
+    pub fn view(&self) -> &View {
+        &self.view
     }
-    ensure!(counts.events == as_of.0, "it counts {} events of {as_of}", counts.events);
-    ensure!(counts.streams == u64::try_from(heads.len())?, "it counts {} streams", counts.streams);
-    let streams: Vec<&Coordinate> = heads.keys().copied().collect();
-    for (stream, told) in streams.iter().zip(index.heads(&streams, as_of)?) {
-        let (told, due) = (told.context("a stream has no head")?, heads[stream]);
-        ensure!(
-            told.position == due.header.position && told.hash.is_none_or(|hash| hash == due.hash),
-            "a head is wrong"
-        );
+
+    /// Appends, and waits for the answer.
+    ///
+    /// # Errors
+    /// The command cannot be made, which would be a mistake here.
+    pub fn append(&self, offer: &Offer) -> anyhow::Result<Result<Vec<AppendReceipt>, AppendError>> {
+        Ok(self.writer.append(&command(offer, &self.environment)?))
     }
-    let ids: Vec<EventId> = events.iter().map(|event| event.header.id).collect();
-    for (event, told) in events.iter().zip(index.lookup(&ids, as_of)?) {
-        let told = told.context("an id is not found")?;
-        ensure!(
-            told.position == event.header.position && told.depth == event.header.dag.depth,
-            "an id is wrong"
-        );
+
+    /// Makes durable all that has been accepted.
+    ///
+    /// # Errors
+    /// It fails.
+    pub fn sync(&self) -> Result<(), AppendError> {
+        self.writer.sync()
     }
-    for direction in [Direction::Forwards, Direction::Backwards] {
-        let region = region(draw)?;
-        let from = match direction {
-            Direction::Forwards => Position(0),
-            Direction::Backwards => as_of,
-        };
-        let told = index.select(&Selection { region: &region, from, direction, limit: usize::MAX, as_of })?;
-        let matching = events.iter().filter(|event| region.matches(&event.header.facts()));
-        let mut due: Vec<Position> = matching.map(|event| event.header.position).collect();
-        if direction == Direction::Backwards {
-            due.reverse();
-        }
-        let told: Vec<Position> = told.iter().map(|entry| entry.position).collect();
-        ensure!(told == due, "{region:?} gives {told:?}, and {due:?} match");
+
+    /// Ends the log in order.
+    ///
+    /// # Errors
+    /// What fails here fails as it would have without a close: the next open says what there is.
+    pub fn close(self) -> Result<(), CloseError> {
+        self.writer.close()
     }
-    Ok(())
+
+    /// The process dies here, and nothing more of it reaches the disk.
+    pub fn die(self, disk: &MemoryStorage) {
+        disk.crash_at(0);
+        drop(self);
+    }
 }

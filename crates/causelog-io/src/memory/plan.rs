@@ -60,7 +60,9 @@ impl Operation {
         }
     }
 
-    fn is_sync(&self) -> bool {
+    /// Whether it makes something durable: of a file, of the directory, or of its parent.
+    #[must_use]
+    pub fn is_sync(&self) -> bool {
         matches!(self, Self::SyncData { .. } | Self::SyncDir | Self::SyncParent)
     }
 }

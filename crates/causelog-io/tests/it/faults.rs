@@ -52,7 +52,7 @@ fn a_read_can_be_short_and_never_ends_a_file_early() -> io::Result<()> {
 fn an_operation_that_panics_is_told_like_the_others() {
     let storage = MemoryStorage::new();
     storage.fail(0, Fault::Panic);
-    assert!(std::panic::catch_unwind(|| storage.list()).is_err());
+    assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| storage.list())).is_err());
     assert_eq!((storage.operations(), storage.trace()), (1, vec![Operation::List]));
 }
 

@@ -1,0 +1,310 @@
+//! Short scripts, each of one thing that a store does, to be cut at every operation.
+
+use anyhow::{Context, ensure};
+use causelog_io::{MemoryStorage, Operation};
+use causelog_types::{Coordinate, EventId, EventKind, NewEvent};
+use causelog_writer::Durability;
+
+use crate::draw::Draw;
+use crate::offers::Offer;
+use crate::world::{OpenStore, World};
+
+/// A script.
+#[derive(Clone, Copy)]
+pub struct Script {
+    /// What it shows.
+    pub name: &'static str,
+    /// The mode of its appends.
+    pub durability: Durability,
+    /// What has happened before it.
+    pub before: &'static [Step],
+    /// What is cut at every operation.
+    pub steps: &'static [Step],
+}
+
+/// A step of a script.
+#[derive(Clone, Copy)]
+pub enum Step {
+    /// Opens the store, and looks at what is there.
+    Open,
+    /// Appends so many events of so many bytes, all or none; opens the store before if need be.
+    Append(usize, usize),
+    /// Asks for a sync.
+    Sync,
+    /// Closes in order.
+    Close,
+    /// Another process opens the store read-only.
+    Look,
+    /// The process dies.
+    Kill,
+    /// The power is cut, and nothing is left of what was not synced.
+    PowerCut,
+    /// The process dies in an append of so many bytes, just before the first such operation.
+    Interrupt(usize, fn(&Operation) -> bool),
+    /// The power is cut, and a torn tail is left.
+    Tear,
+}
+
+use Step::{Append, Close, Interrupt, Kill, Look, Open, PowerCut, Sync, Tear};
+
+/// Opening, appends and batches, a new segment, a close, and appends again: twelve steps.
+pub const MIXED: Script = Script {
+    name: "twelve steps of everything",
+    durability: Durability::Sync,
+    before: &[],
+    steps: &[
+        Open,
+        Append(1, 10),
+        Append(3, 10),
+        Append(2, 1500),
+        Append(1, 1500),
+        Look,
+        Append(1, 10),
+        Close,
+        Open,
+        Append(2, 1500),
+        Append(1, 10),
+        Close,
+    ],
+};
+
+/// All scripts.
+pub const SCRIPTS: &[Script] = &[
+    MIXED,
+    script("a new store", &[], &[Open]),
+    script("appends", &[Append(1, 10)], &[Append(1, 10), Append(1, 600), Append(1, 10)]),
+    script("batches", &[Open], &[Append(3, 10), Append(5, 300), Append(2, 10)]),
+    script("rotation", &[Append(2, 1500)], &[Append(1, 1500), Append(3, 1000), Append(1, 10)]),
+    script(
+        "sealed segments with their index files",
+        &[Append(2, 1500), Append(2, 1500)],
+        &[Append(2, 1500), Close, Open, Append(1, 10), Look],
+    ),
+    script("a close", &[Append(1, 10), Append(1, 1500)], &[Append(1, 10), Close]),
+    script("the open of a closed store", &[Append(2, 10), Close], &[Open, Append(1, 10), Append(1, 10)]),
+    script("the open after a power cut", &[Append(2, 10), Append(1, 10), PowerCut], &[Open, Append(1, 10)]),
+    script("the open after a kill", &[Append(2, 10), Append(1, 10), Kill], &[Open, Append(1, 10)]),
+    script(
+        "the recovery of what was written and not synced",
+        &[Append(1, 10), Interrupt(700, is_segment_sync), Kill],
+        &[Open, Append(1, 10)],
+    ),
+    script(
+        "the recovery of a segment whose name was not synced",
+        &[Append(2, 1500), Interrupt(1500, is_directory_sync), Kill],
+        &[Open, Append(1, 10)],
+    ),
+    script(
+        "the recovery of a new store whose name was not synced",
+        &[Interrupt(10, is_directory_sync), Kill],
+        &[Open, Append(1, 10)],
+    ),
+    script(
+        "the recovery of a torn tail",
+        &[Append(1, 10), Interrupt(1500, is_segment_sync), Tear],
+        &[Open, Append(1, 10), Close, Open],
+    ),
+    script(
+        "a recovery by a reader",
+        &[Append(1, 10), Interrupt(700, is_segment_sync), Kill],
+        &[Look, Open, Append(1, 10)],
+    ),
+    Script {
+        durability: Durability::Os,
+        ..script(
+            "appends without syncs",
+            &[Append(1, 10)],
+            &[Append(1, 10), Append(2, 1500), Append(1, 1500), Sync, Append(1, 10), Close],
+        )
+    },
+    Script {
+        durability: Durability::Os,
+        ..script(
+            "the open after appends without syncs",
+            &[Append(1, 10), Append(1, 900), Kill],
+            &[Open, Append(1, 10), Sync],
+        )
+    },
+];
+
+const fn script(name: &'static str, before: &'static [Step], steps: &'static [Step]) -> Script {
+    Script { name, durability: Durability::Sync, before, steps }
+}
+
+fn is_segment_sync(operation: &Operation) -> bool {
+    matches!(operation, Operation::SyncData { name } if name.ends_with(".seg"))
+}
+
+/// A write to a segment, or to what is to become one.
+fn is_write_to_segment(operation: &Operation) -> bool {
+    matches!(operation, Operation::Write { name, .. } if name.contains(".seg"))
+}
+
+fn is_directory_sync(operation: &Operation) -> bool {
+    matches!(operation, Operation::SyncDir)
+}
+
+/// A script under way.
+pub struct Play {
+    /// The world in which it plays.
+    pub world: World,
+    store: Option<OpenStore>,
+    made: usize,
+}
+
+impl Script {
+    /// A world in which everything has happened that comes before the script.
+    ///
+    /// # Errors
+    /// It goes wrong without any fault.
+    pub fn begin(&self) -> anyhow::Result<Play> {
+        let mut play = Play { world: World::new(self.durability), store: None, made: 0 };
+        for step in self.before {
+            ensure!(play.step(*step)?, "the beginning of {} goes wrong", self.name);
+        }
+        Ok(play)
+    }
+
+    /// Plays it in a world that was begun, up to the first step that fails; whether none has.
+    ///
+    /// # Errors
+    /// A promise was broken.
+    pub fn play(&self, play: &mut Play) -> anyhow::Result<bool> {
+        for step in self.steps {
+            if !play.step(*step)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+impl Play {
+    /// Takes a step; whether it came to its end.
+    fn step(&mut self, step: Step) -> anyhow::Result<bool> {
+        match step {
+            Step::Open => self.open(),
+            Step::Append(count, bytes) => {
+                if self.store.is_none() && !self.open()? {
+                    return Ok(false);
+                }
+                self.append(count, bytes)
+            }
+            Step::Sync => {
+                let Some(store) = &mut self.store else { return Ok(false) };
+                store.request_sync();
+                self.run_job()
+            }
+            Step::Close => Ok(self.store.take().is_some_and(|store| store.close().is_ok())),
+            Step::Look => Ok(self.world.look_from_outside(4)?.is_some()),
+            Step::Kill | Step::PowerCut | Step::Tear => {
+                self.store = None;
+                self.world.disk = match step {
+                    Step::PowerCut => self.world.disk.power_cut(),
+                    Step::Tear => self.torn()?,
+                    _ => self.world.disk.kill(),
+                };
+                Ok(true)
+            }
+            Step::Interrupt(bytes, before) => self.interrupt(bytes, before),
+        }
+    }
+
+    fn open(&mut self) -> anyhow::Result<bool> {
+        self.store = None;
+        let Ok(store) = self.world.open(1) else { return Ok(false) };
+        // What is found at an open is durable from then on.
+        let Ok(found) = store.view().events() else { return Ok(false) };
+        self.world.oracle.is_durable(&found)?;
+        self.store = Some(store);
+        Ok(true)
+    }
+
+    fn append(&mut self, count: usize, bytes: usize) -> anyhow::Result<bool> {
+        let events = (self.made..self.made + count).map(|n| event(n, bytes));
+        let events = events.collect::<anyhow::Result<_>>()?;
+        self.made += count;
+        self.offer(&Offer { events, condition: None, durable: false })
+    }
+
+    /// Offers events and waits for the answer; whether they were written.
+    fn offer(&mut self, offer: &Offer) -> anyhow::Result<bool> {
+        let Some(store) = &mut self.store else { return Ok(false) };
+        self.world.oracle.offer(offer);
+        if let Some(answered) = store.offer(offer)? {
+            self.world.oracle.answer(&answered.who, &answered.answer)?;
+            return Ok(answered.answer.is_ok());
+        }
+        self.run_job()
+    }
+
+    fn run_job(&mut self) -> anyhow::Result<bool> {
+        let Some(store) = &mut self.store else { return Ok(false) };
+        let Some(job) = store.next_job() else { return Ok(true) };
+        let mut is_ok = true;
+        for answered in store.finish(job.run()) {
+            is_ok &= answered.answer.is_ok();
+            self.world.oracle.answer(&answered.who, &answered.answer)?;
+        }
+        Ok(is_ok)
+    }
+
+    fn interrupt(&mut self, bytes: usize, before: fn(&Operation) -> bool) -> anyhow::Result<bool> {
+        self.store = None;
+        let (disk, oracle, made) = (self.world.disk.kill(), self.world.oracle.clone(), self.made);
+        for nth in 0..1000 {
+            (self.world.disk, self.world.oracle, self.made) = (disk.kill(), oracle.clone(), made);
+            self.world.disk.crash_at(nth);
+            if self.open()? && self.append(1, bytes)? {
+                return Ok(false);
+            }
+            self.store = None;
+            let trace = self.world.disk.trace();
+            let at = usize::try_from(nth)?;
+            // The operations of the open are passed over, unless it is a new store's.
+            let of_open = made > 0 && !trace[..at.min(trace.len())].iter().any(is_write_to_segment);
+            if trace.get(at).is_some_and(before) && !of_open {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// One of the ways in which a power cut leaves a torn tail here.
+    fn torn(&self) -> anyhow::Result<MemoryStorage> {
+        for seed in 0..1000 {
+            let draw = Draw::new(seed);
+            let disk = self.world.disk.power_cut_by(|bound| draw.below(bound));
+            if self.world.over(disk.kill()).has_torn_tail() {
+                return Ok(disk);
+            }
+        }
+        anyhow::bail!("no power cut leaves a torn tail here")
+    }
+}
+
+/// Opens what a cut has left, holds it against the promises, appends, cuts once more and looks again.
+///
+/// # Errors
+/// A promise was broken.
+pub fn check(world: &World, disk: MemoryStorage) -> anyhow::Result<()> {
+    let world = world.over(disk);
+    let mut play = Play { world, store: None, made: 1000 };
+    let draw = Draw::new(1);
+    let store = play.world.open(3).context("the store does not open")?;
+    let events = store.view().events()?;
+    store.view().check(&events, &draw)?;
+    play.world.oracle.recovered(&events, crate::oracle::Loss::Unsynced)?;
+    play.store = Some(store);
+    play.append(1, 10)?;
+    play.store = None;
+    play.world.disk = play.world.disk.power_cut();
+    let store = play.world.open(4).context("the store does not open after an append and a power cut")?;
+    play.world.oracle.recovered(&store.view().events()?, crate::oracle::Loss::Unsynced)
+}
+
+fn event(number: usize, bytes: usize) -> anyhow::Result<NewEvent> {
+    let stream = Coordinate::new(if number.is_multiple_of(2) { "door" } else { "lamp" }, "home")?;
+    let event = NewEvent::new(&stream, EventKind::of::<0x1001>(), &"x".repeat(bytes))?;
+    Ok(event.with_id(EventId::from_u128(u128::try_from(number)? + 1)))
+}

@@ -1,0 +1,115 @@
+//! Each sync of a script ignored in turn: whether the checks would notice that it is missing.
+
+use std::collections::BTreeMap;
+use std::ops::AddAssign;
+
+use anyhow::ensure;
+use causelog_io::{Fault, MemoryStorage, Operation};
+
+use crate::exhaustive::each_state;
+use crate::scripts::{Play, Script, check};
+
+/// What came of a script without one of its syncs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Some state of the disk breaks a promise.
+    Noticed,
+    /// The sync had nothing to make durable: what a power cut may leave is the same before and after it.
+    NothingPending,
+    /// No state that was gone through breaks a promise.
+    Unnoticed,
+}
+
+/// A sync of a script, and what came of leaving it out.
+#[derive(Clone, Debug)]
+pub struct Ignored {
+    /// The number of its operation, from where the script begins.
+    pub nth: u64,
+    /// The sync.
+    pub sync: Operation,
+    /// The operation that changed something before it.
+    pub behind: Option<Operation>,
+    /// What came of it.
+    pub verdict: Verdict,
+}
+
+/// How many syncs had which verdict.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct Verdicts {
+    pub noticed: u64,
+    pub nothing_pending: u64,
+    pub unnoticed: u64,
+}
+
+impl AddAssign<Verdict> for Verdicts {
+    fn add_assign(&mut self, verdict: Verdict) {
+        match verdict {
+            Verdict::Noticed => self.noticed += 1,
+            Verdict::NothingPending => self.nothing_pending += 1,
+            Verdict::Unnoticed => self.unnoticed += 1,
+        }
+    }
+}
+
+/// Ignores each sync of a script in turn, and goes through at most `states` states of each cut behind it, in order,
+/// and half as many by lot.
+///
+/// # Errors
+/// The script fails with all its syncs.
+pub fn run(script: &Script, states: u64) -> anyhow::Result<Vec<Ignored>> {
+    let mut play = script.begin()?;
+    let before = usize::try_from(play.world.disk.operations())?;
+    ensure!(script.play(&mut play)?, "{} does not run to its end", script.name);
+    let trace = play.world.disk.trace().split_off(before);
+    let mut all = Vec::new();
+    let mut behind = None;
+    for (nth, operation) in (0..).zip(&trace) {
+        if operation.is_sync() {
+            let verdict = verdict(script, nth, u64::try_from(trace.len())?, states)?;
+            all.push(Ignored { nth, sync: operation.clone(), behind: behind.clone(), verdict });
+        } else if operation.mutates() {
+            behind = Some(operation.clone());
+        }
+    }
+    Ok(all)
+}
+
+fn verdict(script: &Script, nth: u64, operations: u64, states: u64) -> anyhow::Result<Verdict> {
+    if choices(&cut(script, nth, None)?.world.disk) == choices(&cut(script, nth + 1, None)?.world.disk) {
+        return Ok(Verdict::NothingPending);
+    }
+    // Most are noticed at once: everything lost, or everything kept.
+    for states in [1, states] {
+        for at in nth + 1..=operations {
+            let Ok(play) = cut(script, at, Some(nth)) else { return Ok(Verdict::Noticed) };
+            let world = &play.world;
+            if each_state(&world.disk, states, |_, disk| check(world, disk)).is_err() {
+                return Ok(Verdict::Noticed);
+            }
+        }
+    }
+    Ok(Verdict::Unnoticed)
+}
+
+/// Plays a script up to an operation, without one of its syncs.
+fn cut(script: &Script, at: u64, ignored: Option<u64>) -> anyhow::Result<Play> {
+    let mut play = script.begin()?;
+    play.world.disk.crash_at(at);
+    if let Some(nth) = ignored {
+        play.world.disk.fail(nth, Fault::SyncIgnored);
+    }
+    script.play(&mut play)?;
+    Ok(play)
+}
+
+/// How many choices a power cut has: the sync of what is pending makes them fewer.
+fn choices(disk: &MemoryStorage) -> BTreeMap<usize, usize> {
+    let mut choices = BTreeMap::new();
+    drop(disk.power_cut_by(|bound| {
+        *choices.entry(bound).or_default() += 1;
+        bound - 1
+    }));
+    choices.remove(&1);
+    choices
+}
