@@ -179,16 +179,16 @@ fn ignore_syncs(states: u64) -> anyhow::Result<()> {
     for script in SCRIPTS {
         for ignored in syncs::run(script, states)? {
             if ignored.verdict == Verdict::Unnoticed {
-                println!(
-                    "{}: operation {}, {:?} behind {:?}: not noticed",
-                    script.name, ignored.nth, ignored.sync, ignored.behind
-                );
+                let what = format!("{}: operation {}, {:?}", script.name, ignored.nth, ignored.sync);
+                let reason = ignored.reason().with_context(|| format!("{what} is not missed"))?;
+                println!("{what}: {reason}");
             }
             all += ignored.verdict;
         }
     }
     println!(
-        "each sync of {} scripts ignored in turn: {} noticed, {} had nothing to make durable, {} not noticed",
+        "each sync of {} scripts ignored in turn: {} noticed, {} had nothing to make durable, {} are \
+         not missed for a reason: 0 bad",
         SCRIPTS.len(),
         all.noticed,
         all.nothing_pending,

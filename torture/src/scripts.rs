@@ -71,7 +71,7 @@ pub const MIXED: Script = Script {
 /// All scripts.
 pub const SCRIPTS: &[Script] = &[
     MIXED,
-    script("a new store", &[], &[Open]),
+    script("a new store", &[], &[Open, Append(1, 10)]),
     script("appends", &[Append(1, 10)], &[Append(1, 10), Append(1, 600), Append(1, 10)]),
     script("batches", &[Open], &[Append(3, 10), Append(5, 300), Append(2, 10)]),
     script("rotation", &[Append(2, 1500)], &[Append(1, 1500), Append(3, 1000), Append(1, 10)]),
@@ -195,7 +195,10 @@ impl Play {
                 store.request_sync();
                 self.run_job()
             }
-            Step::Close => Ok(self.store.take().is_some_and(|store| store.close().is_ok())),
+            Step::Close => {
+                self.world.is_closed = self.store.take().is_some_and(|store| store.close().is_ok());
+                Ok(self.world.is_closed)
+            }
             Step::Look => Ok(self.world.look_from_outside(4)?.is_some()),
             Step::Kill | Step::PowerCut | Step::Tear => {
                 self.store = None;
@@ -230,6 +233,7 @@ impl Play {
     /// Offers events and waits for the answer; whether they were written.
     fn offer(&mut self, offer: &Offer) -> anyhow::Result<bool> {
         let Some(store) = &mut self.store else { return Ok(false) };
+        self.world.is_closed = false;
         self.world.oracle.offer(offer);
         if let Some(answered) = store.offer(offer)? {
             self.world.oracle.answer(&answered.who, &answered.answer)?;
@@ -288,6 +292,8 @@ impl Play {
 /// # Errors
 /// A promise was broken.
 pub fn check(world: &World, disk: MemoryStorage) -> anyhow::Result<()> {
+    let mark_stands = disk.files().iter().any(|(name, _)| name == "closed");
+    ensure!(mark_stands || !world.is_closed, "the mark of a clean close is gone");
     let world = world.over(disk);
     let mut play = Play { world, store: None, made: 1000 };
     let draw = Draw::new(1);

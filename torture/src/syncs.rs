@@ -16,7 +16,7 @@ pub enum Verdict {
     Noticed,
     /// The sync had nothing to make durable: what a power cut may leave is the same before and after it.
     NothingPending,
-    /// No state that was gone through breaks a promise.
+    /// No state that was gone through breaks a promise: there must be a [reason](Ignored::reason).
     Unnoticed,
 }
 
@@ -29,6 +29,8 @@ pub struct Ignored {
     pub sync: Operation,
     /// The operation that changed something before it.
     pub behind: Option<Operation>,
+    /// The operation that changes something after it.
+    pub ahead: Option<Operation>,
     /// What came of it.
     pub verdict: Verdict,
 }
@@ -62,17 +64,43 @@ pub fn run(script: &Script, states: u64) -> anyhow::Result<Vec<Ignored>> {
     let before = usize::try_from(play.world.disk.operations())?;
     ensure!(script.play(&mut play)?, "{} does not run to its end", script.name);
     let trace = play.world.disk.trace().split_off(before);
+    let changes = |operation: &&Operation| operation.mutates() && !operation.is_sync();
     let mut all = Vec::new();
     let mut behind = None;
     for (nth, operation) in (0..).zip(&trace) {
         if operation.is_sync() {
             let verdict = verdict(script, nth, u64::try_from(trace.len())?, states)?;
-            all.push(Ignored { nth, sync: operation.clone(), behind: behind.clone(), verdict });
-        } else if operation.mutates() {
+            let ahead = trace.iter().skip(usize::try_from(nth)?).find(changes).cloned();
+            all.push(Ignored { nth, sync: operation.clone(), behind: behind.clone(), ahead, verdict });
+        } else if changes(&operation) {
             behind = Some(operation.clone());
         }
     }
     Ok(all)
+}
+
+/// Reasons for syncs that no check can miss.
+pub const REASONS: [&str; 3] = [
+    "the same open syncs the directory again, before anything is written",
+    "it makes durable only that room was given back, and what stands there otherwise are zeros",
+    "the sync behind the room that is given back follows, before the mark of the close",
+];
+
+impl Ignored {
+    /// Why a sync that nothing notices the lack of is not missed, if there is a reason.
+    #[must_use]
+    pub fn reason(&self) -> Option<&'static str> {
+        let gives_room_back = |operation: &Option<Operation>| match (operation, &self.sync) {
+            (Some(Operation::SetLen { name, .. }), Operation::SyncData { name: synced }) => name == synced,
+            _ => false,
+        };
+        match (&self.sync, &self.behind) {
+            (Operation::SyncDir, Some(Operation::Rename { to, .. })) if to == "store" => Some(REASONS[0]),
+            _ if gives_room_back(&self.behind) => Some(REASONS[1]),
+            _ if gives_room_back(&self.ahead) => Some(REASONS[2]),
+            _ => None,
+        }
+    }
 }
 
 fn verdict(script: &Script, nth: u64, operations: u64, states: u64) -> anyhow::Result<Verdict> {

@@ -31,6 +31,8 @@ pub struct World {
     pub clock: ManualClock,
     /// What was promised.
     pub oracle: Oracle,
+    /// Whether a clean close has returned, and nothing was appended since.
+    pub is_closed: bool,
     durability: Durability,
 }
 
@@ -60,14 +62,20 @@ impl World {
     #[must_use]
     pub fn new(durability: Durability) -> Self {
         let clock = ManualClock::new(BEGIN_MS);
-        Self { disk: MemoryStorage::created(), clock, oracle: Oracle::default(), durability }
+        Self {
+            disk: MemoryStorage::created(),
+            clock,
+            oracle: Oracle::default(),
+            is_closed: false,
+            durability,
+        }
     }
 
     /// The same promises over another disk.
     #[must_use]
     pub fn over(&self, disk: MemoryStorage) -> Self {
         let clock = ManualClock::new(BEGIN_MS);
-        Self { disk, clock, oracle: self.oracle.clone(), durability: self.durability }
+        Self { disk, clock, oracle: self.oracle.clone(), is_closed: false, durability: self.durability }
     }
 
     fn environment(&self, seed: u64) -> Environment {
