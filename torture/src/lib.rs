@@ -6,6 +6,7 @@
 
 pub mod draw;
 pub mod exhaustive;
+pub mod faults;
 pub mod history;
 pub mod offers;
 pub mod oracle;

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use anyhow::Context;
 use causelog_torture::exhaustive::{self, Bounds, Counted};
+use causelog_torture::faults::{self, Failed};
 use causelog_torture::history::{History, LIVES, Part};
 use causelog_torture::scripts::SCRIPTS;
 use causelog_torture::shrink::{attempt, shrink};
@@ -40,6 +41,8 @@ enum What {
         #[arg(long, default_value_t = 300)]
         states: u64,
     },
+    /// The scripts with every call failing in every way, behind the shared writer.
+    Faults,
 }
 
 #[derive(Args)]
@@ -69,6 +72,7 @@ fn main() -> ExitCode {
         What::Histories(asked) => histories(&asked),
         What::Scripts { states, deep } => scripts(Bounds { states, deep }),
         What::Syncs { states } => ignore_syncs(states),
+        What::Faults => fail_calls(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -193,6 +197,23 @@ fn ignore_syncs(states: u64) -> anyhow::Result<()> {
         all.noticed,
         all.nothing_pending,
         all.unnoticed
+    );
+    Ok(())
+}
+
+fn fail_calls() -> anyhow::Result<()> {
+    let mut all = Failed::default();
+    for script in SCRIPTS {
+        all += faults::run(script)?;
+    }
+    println!(
+        "{} scripts, every call failing in every way: {} cases, {} of them panics: 0 lost, 0 hung; {} failed syncs, \
+         {} acknowledgements after one",
+        SCRIPTS.len(),
+        all.cases,
+        all.panics,
+        all.syncs,
+        all.acknowledged_after
     );
     Ok(())
 }

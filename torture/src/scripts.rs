@@ -3,11 +3,11 @@
 use anyhow::{Context, ensure};
 use causelog_io::{MemoryStorage, Operation};
 use causelog_types::{Coordinate, EventId, EventKind, NewEvent};
-use causelog_writer::Durability;
+use causelog_writer::{Durability, RestartPolicy};
 
 use crate::draw::Draw;
 use crate::offers::Offer;
-use crate::world::{OpenStore, World};
+use crate::world::{Driven, World, unless_planned};
 
 /// A script.
 #[derive(Clone, Copy)]
@@ -148,8 +148,18 @@ fn is_directory_sync(operation: &Operation) -> bool {
 pub struct Play {
     /// The world in which it plays.
     pub world: World,
-    store: Option<OpenStore>,
+    store: Option<Box<dyn Driven>>,
     made: usize,
+    /// What was offered last.
+    last: Option<Offer>,
+    /// Whether the store is served by the writer that callers share, and what follows a panic in it.
+    pub served: Option<RestartPolicy>,
+}
+
+impl Play {
+    fn new(world: World, made: usize) -> Self {
+        Self { world, store: None, made, last: None, served: None }
+    }
 }
 
 impl Script {
@@ -158,7 +168,19 @@ impl Script {
     /// # Errors
     /// It goes wrong without any fault.
     pub fn begin(&self) -> anyhow::Result<Play> {
-        let mut play = Play { world: World::new(self.durability), store: None, made: 0 };
+        self.begin_in(Play::new(World::new(self.durability), 0))
+    }
+
+    /// The same, behind the writer that callers share.
+    ///
+    /// # Errors
+    /// It goes wrong without any fault.
+    pub fn begin_served(&self, restarts: RestartPolicy) -> anyhow::Result<Play> {
+        let play = Play::new(World::new(self.durability), 0);
+        self.begin_in(Play { served: Some(restarts), ..play })
+    }
+
+    fn begin_in(&self, mut play: Play) -> anyhow::Result<Play> {
         for step in self.before {
             ensure!(play.step(*step)?, "the beginning of {} goes wrong", self.name);
         }
@@ -181,7 +203,10 @@ impl Script {
 
 impl Play {
     /// Takes a step; whether it came to its end.
-    fn step(&mut self, step: Step) -> anyhow::Result<bool> {
+    ///
+    /// # Errors
+    /// A promise was broken.
+    pub fn step(&mut self, step: Step) -> anyhow::Result<bool> {
         match step {
             Step::Open => self.open(),
             Step::Append(count, bytes) => {
@@ -192,14 +217,16 @@ impl Play {
             }
             Step::Sync => {
                 let Some(store) = &mut self.store else { return Ok(false) };
-                store.request_sync();
-                self.run_job()
+                Ok(store.sync()?.is_ok())
             }
             Step::Close => {
-                self.world.is_closed = self.store.take().is_some_and(|store| store.close().is_ok());
+                self.world.is_closed = self.store.take().is_some_and(|store| store.end());
                 Ok(self.world.is_closed)
             }
-            Step::Look => Ok(self.world.look_from_outside(4)?.is_some()),
+            Step::Look => {
+                let came = unless_planned(|| self.world.look_from_outside(4)).transpose()?;
+                Ok(came.flatten().is_some())
+            }
             Step::Kill | Step::PowerCut | Step::Tear => {
                 self.store = None;
                 self.world.disk = match step {
@@ -215,9 +242,16 @@ impl Play {
 
     fn open(&mut self) -> anyhow::Result<bool> {
         self.store = None;
-        let Ok(store) = self.world.open(1) else { return Ok(false) };
+        let (world, served) = (&self.world, self.served);
+        let opened = unless_planned(|| -> anyhow::Result<Box<dyn Driven>> {
+            Ok(match served {
+                Some(restarts) => Box::new(world.serve(1, restarts)?),
+                None => Box::new(world.open(1)?),
+            })
+        });
+        let Some(Ok(store)) = opened else { return Ok(false) };
         // What is found at an open is durable from then on.
-        let Ok(found) = store.view().events() else { return Ok(false) };
+        let Some(Ok(found)) = unless_planned(|| store.view().events()) else { return Ok(false) };
         self.world.oracle.is_durable(&found)?;
         self.store = Some(store);
         Ok(true)
@@ -227,7 +261,37 @@ impl Play {
         let events = (self.made..self.made + count).map(|n| event(n, bytes));
         let events = events.collect::<anyhow::Result<_>>()?;
         self.made += count;
-        self.offer(&Offer { events, condition: None, durable: false })
+        let offer = Offer { events, condition: None, durable: false };
+        self.last = Some(offer.clone());
+        self.offer(&offer)
+    }
+
+    /// Whether the store is open.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.store.is_some()
+    }
+
+    /// Offers again what was offered last: here, and if that fails in a store opened anew, where it must go well.
+    /// Whether it went well here.
+    ///
+    /// # Errors
+    /// It does not settle what has become of it.
+    pub fn again(&mut self) -> anyhow::Result<bool> {
+        let Some(offer) = self.last.clone() else { return Ok(true) };
+        if self.store.is_some() && self.offer(&offer)? {
+            return Ok(true);
+        }
+        ensure!(self.open()?, "the store does not open after a failed append");
+        ensure!(self.offer(&offer)?, "a retry in a store opened anew fails");
+        Ok(false)
+    }
+
+    /// The process dies.
+    pub fn leave(&mut self) {
+        self.world.disk.crash_at(0);
+        self.store = None;
+        self.world.disk.clear_faults();
     }
 
     /// Offers events and waits for the answer; whether they were written.
@@ -235,22 +299,9 @@ impl Play {
         let Some(store) = &mut self.store else { return Ok(false) };
         self.world.is_closed = false;
         self.world.oracle.offer(offer);
-        if let Some(answered) = store.offer(offer)? {
-            self.world.oracle.answer(&answered.who, &answered.answer)?;
-            return Ok(answered.answer.is_ok());
-        }
-        self.run_job()
-    }
-
-    fn run_job(&mut self) -> anyhow::Result<bool> {
-        let Some(store) = &mut self.store else { return Ok(false) };
-        let Some(job) = store.next_job() else { return Ok(true) };
-        let mut is_ok = true;
-        for answered in store.finish(job.run()) {
-            is_ok &= answered.answer.is_ok();
-            self.world.oracle.answer(&answered.who, &answered.answer)?;
-        }
-        Ok(is_ok)
+        let answer = store.append(offer)?;
+        self.world.oracle.answer(&offer.ids(), &answer)?;
+        Ok(answer.is_ok())
     }
 
     fn interrupt(&mut self, bytes: usize, before: fn(&Operation) -> bool) -> anyhow::Result<bool> {
@@ -294,14 +345,13 @@ impl Play {
 pub fn check(world: &World, disk: MemoryStorage) -> anyhow::Result<()> {
     let mark_stands = disk.files().iter().any(|(name, _)| name == "closed");
     ensure!(mark_stands || !world.is_closed, "the mark of a clean close is gone");
-    let world = world.over(disk);
-    let mut play = Play { world, store: None, made: 1000 };
+    let mut play = Play::new(world.over(disk), 1000);
     let draw = Draw::new(1);
     let store = play.world.open(3).context("the store does not open")?;
     let events = store.view().events()?;
     store.view().check(&events, &draw)?;
     play.world.oracle.recovered(&events, crate::oracle::Loss::Unsynced)?;
-    play.store = Some(store);
+    play.store = Some(Box::new(store));
     play.append(1, 10)?;
     play.store = None;
     play.world.disk = play.world.disk.power_cut();

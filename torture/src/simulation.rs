@@ -1,7 +1,5 @@
 //! Random histories: callers, faults, crashes and reopenings, from one seed.
 
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-
 use anyhow::{Context, ensure};
 use causelog_io::{Fault, Operation};
 use causelog_types::EventId;
@@ -12,7 +10,7 @@ use crate::history::{History, LIVES, Part};
 use crate::offers::Offers;
 use crate::oracle::Loss;
 pub use crate::tally::Tally;
-use crate::world::{OtherProcess, World};
+use crate::world::{OtherProcess, World, unless_planned};
 
 mod faults;
 mod life;
@@ -172,14 +170,5 @@ impl Simulation<'_> {
             return Ok(());
         }
         self.others.iter().try_for_each(|other| unless_planned(|| other.look_again()).unwrap_or(Ok(())))
-    }
-}
-
-/// What it gives, unless a planned panic hits it.
-fn unless_planned<T>(look: impl FnOnce() -> T) -> Option<T> {
-    match catch_unwind(AssertUnwindSafe(look)) {
-        Ok(seen) => Some(seen),
-        Err(panic) if panic.downcast_ref::<&str>() == Some(&"a planned panic") => None,
-        Err(panic) => resume_unwind(panic),
     }
 }

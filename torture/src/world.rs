@@ -1,5 +1,6 @@
 //! A store put together from the layers over a simulated disk.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
 use anyhow::{Context, ensure};
@@ -9,8 +10,8 @@ use causelog_io::{Environment, ManualClock, MemoryStorage, SeededRandom};
 use causelog_segment::{AppenderSettings, Log, LogError, Snapshot, open_reader, open_writer};
 use causelog_types::{Event, EventId, Position};
 use causelog_writer::{
-    Answered, AppendError, AppendReceipt, CatchUpError, CloseError, Command, Done, Durability, Job, Machine,
-    Offered, RestartPolicy, Start, Writer, WriterSettings,
+    Answered, AppendError, AppendReceipt, CatchUpError, Command, Done, Durability, Job, Machine, Offered,
+    RestartPolicy, Start, Writer, WriterSettings,
 };
 
 use crate::offers::Offer;
@@ -48,6 +49,27 @@ pub struct ServedStore {
     writer: Writer,
     view: View,
     environment: Environment,
+}
+
+/// A store that is open for appending, whatever drives it.
+pub trait Driven {
+    /// What it shows.
+    fn view(&self) -> &View;
+
+    /// Appends with nobody else at work, and waits for the answer.
+    ///
+    /// # Errors
+    /// The command cannot be made, which would be a mistake here.
+    fn append(&mut self, offer: &Offer) -> anyhow::Result<Result<Vec<AppendReceipt>, AppendError>>;
+
+    /// Makes durable all that has been accepted.
+    ///
+    /// # Errors
+    /// Nobody answers.
+    fn sync(&mut self) -> anyhow::Result<Result<(), AppendError>>;
+
+    /// Ends the log in order; whether that came to its end.
+    fn end(self: Box<Self>) -> bool;
 }
 
 /// Another process that has opened a store read-only.
@@ -201,13 +223,50 @@ fn command(offer: &Offer, environment: &Environment) -> anyhow::Result<Command> 
     Ok(if offer.durable { command.durable() } else { command })
 }
 
-impl OpenStore {
-    /// What it shows.
-    #[must_use]
-    pub fn view(&self) -> &View {
+impl Driven for OpenStore {
+    fn view(&self) -> &View {
         &self.view
     }
 
+    fn append(&mut self, offer: &Offer) -> anyhow::Result<Result<Vec<AppendReceipt>, AppendError>> {
+        Ok(self.machine.append(&command(offer, &self.environment)?))
+    }
+
+    fn sync(&mut self) -> anyhow::Result<Result<(), AppendError>> {
+        let answered = match self.machine.offer_sync(Vec::new()) {
+            Offered::Answered(answered) => Some(answered),
+            Offered::Waits => {
+                let job = self.machine.next_job().context("a sync that waits is no work")?;
+                self.machine.finish(job.run()).pop()
+            }
+        };
+        Ok(answered.context("a sync is not answered")?.answer.map(drop))
+    }
+
+    fn end(self: Box<Self>) -> bool {
+        self.machine.close().is_ok()
+    }
+}
+
+impl Driven for ServedStore {
+    fn view(&self) -> &View {
+        &self.view
+    }
+
+    fn append(&mut self, offer: &Offer) -> anyhow::Result<Result<Vec<AppendReceipt>, AppendError>> {
+        Ok(self.writer.append(&command(offer, &self.environment)?))
+    }
+
+    fn sync(&mut self) -> anyhow::Result<Result<(), AppendError>> {
+        Ok(self.writer.sync())
+    }
+
+    fn end(self: Box<Self>) -> bool {
+        self.writer.close().is_ok()
+    }
+}
+
+impl OpenStore {
     /// Offers events; the answer if it is known at once.
     ///
     /// # Errors
@@ -235,14 +294,6 @@ impl OpenStore {
         self.machine.finish(done)
     }
 
-    /// Ends the log in order.
-    ///
-    /// # Errors
-    /// What fails here fails as it would have without a close: the next open says what there is.
-    pub fn close(self) -> Result<(), CloseError> {
-        self.machine.close()
-    }
-
     /// Whether nothing has failed.
     #[must_use]
     pub fn is_sound(&self) -> bool {
@@ -251,39 +302,18 @@ impl OpenStore {
 }
 
 impl ServedStore {
-    /// What it shows.
-    #[must_use]
-    pub fn view(&self) -> &View {
-        &self.view
-    }
-
-    /// Appends, and waits for the answer.
-    ///
-    /// # Errors
-    /// The command cannot be made, which would be a mistake here.
-    pub fn append(&self, offer: &Offer) -> anyhow::Result<Result<Vec<AppendReceipt>, AppendError>> {
-        Ok(self.writer.append(&command(offer, &self.environment)?))
-    }
-
-    /// Makes durable all that has been accepted.
-    ///
-    /// # Errors
-    /// It fails.
-    pub fn sync(&self) -> Result<(), AppendError> {
-        self.writer.sync()
-    }
-
-    /// Ends the log in order.
-    ///
-    /// # Errors
-    /// What fails here fails as it would have without a close: the next open says what there is.
-    pub fn close(self) -> Result<(), CloseError> {
-        self.writer.close()
-    }
-
     /// The process dies here, and nothing more of it reaches the disk.
     pub fn die(self, disk: &MemoryStorage) {
         disk.crash_at(0);
         drop(self);
+    }
+}
+
+/// What it gives, unless a planned panic hits it.
+pub(crate) fn unless_planned<T>(look: impl FnOnce() -> T) -> Option<T> {
+    match catch_unwind(AssertUnwindSafe(look)) {
+        Ok(seen) => Some(seen),
+        Err(panic) if panic.downcast_ref::<&str>() == Some(&"a planned panic") => None,
+        Err(panic) => resume_unwind(panic),
     }
 }

@@ -7,9 +7,9 @@ use crate::draw::Draw;
 use crate::history::Part;
 use crate::offers::Offer;
 use crate::oracle::Status;
-use crate::simulation::{End, STEPS, Simulation, unless_planned};
+use crate::simulation::{End, STEPS, Simulation};
 use crate::view::View;
-use crate::world::{OpenStore, ServedStore};
+use crate::world::{Driven, OpenStore, ServedStore, unless_planned};
 
 impl Simulation<'_> {
     /// A life in which commands come while a group is written: the machine is driven step by step.
@@ -56,7 +56,7 @@ impl Simulation<'_> {
                 self.take_all(answers)?;
             }
             // What fails here fails as it would have without a close: the next open says what there is.
-            drop(store.close());
+            Box::new(store).end();
         }
         Ok(())
     }
@@ -64,7 +64,7 @@ impl Simulation<'_> {
     /// A life behind the writer that callers share, with panics behind the storage calls and its restarts.
     pub(super) fn serve(
         &mut self,
-        store: ServedStore,
+        mut store: ServedStore,
         end: End,
         life: usize,
         draw: &Draw,
@@ -78,11 +78,11 @@ impl Simulation<'_> {
             match draw.below(8) {
                 0..=3 => {
                     let offer = self.offers.next(&draw, store.view().end())?;
-                    self.append(&store, &offer)?;
+                    self.append(&mut store, &offer)?;
                 }
-                4 => self.retry(&draw, |simulation, offer| simulation.append(&store, offer))?,
+                4 => self.retry(&draw, |simulation, offer| simulation.append(&mut store, offer))?,
                 5 => {
-                    drop(store.sync());
+                    drop(store.sync()?);
                     self.look(store.view(), &draw)?;
                 }
                 6 => self.look_around(&draw)?,
@@ -91,7 +91,7 @@ impl Simulation<'_> {
             }
         }
         match end == End::Close && !self.world.disk.crashed() {
-            true => drop(store.close()),
+            true => _ = Box::new(store).end(),
             false => store.die(&self.world.disk),
         }
         Ok(())
@@ -110,7 +110,7 @@ impl Simulation<'_> {
         Ok(Some(answered.answer))
     }
 
-    fn append(&mut self, store: &ServedStore, offer: &Offer) -> anyhow::Result<Answer> {
+    fn append(&mut self, store: &mut ServedStore, offer: &Offer) -> anyhow::Result<Answer> {
         self.world.oracle.offer(offer);
         let answer = store.append(offer)?;
         if let Err(error) = &answer {

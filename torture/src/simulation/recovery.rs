@@ -7,6 +7,7 @@ use crate::draw::Draw;
 use crate::history::Part;
 use crate::oracle::Loss;
 use crate::simulation::{STEPS, Simulation};
+use crate::world::Driven;
 
 /// What a recovery takes its draws from, behind the steps and the faults of its life.
 const PART: usize = STEPS + 10;
