@@ -4,6 +4,7 @@
 //! Everything follows from a seed: which commands are offered in which order, which call fails and how, when the
 //! power is cut and what the disk keeps. The code under test is the product's own, from the log to the reader.
 
+pub mod damage;
 pub mod draw;
 pub mod exhaustive;
 pub mod faults;

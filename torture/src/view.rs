@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context, ensure};
 use causelog_index::{Direction, Index, Selection};
 use causelog_io::Storage;
-use causelog_reader::{Query, Reader, verify};
+use causelog_reader::{Query, ReadError, Reader, verify};
 use causelog_segment::{Log, Published};
 use causelog_types::{Coordinate, Event, EventId, Position, Region};
 
@@ -53,6 +53,27 @@ impl View {
         self.reader.read(all).collect::<Result<_, _>>().context("reading everything")
     }
 
+    /// What is visible, up to the first that cannot be read; and why it cannot.
+    #[must_use]
+    pub fn events_up_to_an_error(&self) -> (Vec<Event>, Option<ReadError>) {
+        let mut events = Vec::new();
+        for event in self.reader.read(Query::new(Region::all().with_library_events())) {
+            match event {
+                Ok(event) => events.push(event),
+                Err(error) => return (events, Some(error)),
+            }
+        }
+        (events, None)
+    }
+
+    /// Holds every kind of answer of the index against a scan.
+    ///
+    /// # Errors
+    /// They disagree.
+    pub fn check_answers(&self, events: &[Event], draw: &Draw) -> anyhow::Result<()> {
+        check_index(&*self.index, events, draw).context("the index")
+    }
+
     /// Holds the log's verification and every kind of answer of the index against a scan.
     ///
     /// # Errors
@@ -60,7 +81,7 @@ impl View {
     pub fn check(&self, events: &[Event], draw: &Draw) -> anyhow::Result<()> {
         let report = verify(Arc::clone(&self.storage))?;
         ensure!(report.is_sound(), "verification: {:?}", report.findings);
-        check_index(&*self.index, events, draw).context("the index")?;
+        self.check_answers(events, draw)?;
         for (position, event) in events.iter().enumerate() {
             ensure!(event.header.position == Position(u64::try_from(position)?), "positions have a gap");
         }

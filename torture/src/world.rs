@@ -181,6 +181,13 @@ impl World {
 }
 
 impl OtherProcess {
+    /// Whether it has seen the first of these events, and nothing else.
+    #[must_use]
+    pub fn is_beginning_of(&self, events: &[Event]) -> bool {
+        let ids = events.iter().map(|event| event.header.id);
+        self.seen.len() <= events.len() && self.seen.iter().copied().eq(ids.take(self.seen.len()))
+    }
+
     fn read(&self) -> Result<Vec<Event>, LogError> {
         let mut events = Vec::new();
         let mut frames = self.log.frames(&self.snapshot);
