@@ -69,9 +69,13 @@ pub fn run(script: &Script, states: u64) -> anyhow::Result<Vec<Ignored>> {
     let mut behind = None;
     for (nth, operation) in (0..).zip(&trace) {
         if operation.is_sync() {
-            let verdict = verdict(script, nth, u64::try_from(trace.len())?, states)?;
             let ahead = trace.iter().skip(usize::try_from(nth)?).find(changes).cloned();
-            all.push(Ignored { nth, sync: operation.clone(), behind: behind.clone(), ahead, verdict });
+            let (sync, behind) = (operation.clone(), behind.clone());
+            let mut ignored = Ignored { nth, sync, behind, ahead, verdict: Verdict::Unnoticed };
+            // Most are noticed at once. What has a reason is not searched on and on.
+            let depths = if ignored.reason().is_some() { vec![1] } else { vec![1, states] };
+            ignored.verdict = verdict(script, nth, u64::try_from(trace.len())?, &depths)?;
+            all.push(ignored);
         } else if changes(&operation) {
             behind = Some(operation.clone());
         }
@@ -103,16 +107,15 @@ impl Ignored {
     }
 }
 
-fn verdict(script: &Script, nth: u64, operations: u64, states: u64) -> anyhow::Result<Verdict> {
+fn verdict(script: &Script, nth: u64, operations: u64, depths: &[u64]) -> anyhow::Result<Verdict> {
     if choices(&cut(script, nth, None)?.world.disk) == choices(&cut(script, nth + 1, None)?.world.disk) {
         return Ok(Verdict::NothingPending);
     }
-    // Most are noticed at once: everything lost, or everything kept.
-    for states in [1, states] {
+    for states in depths {
         for at in nth + 1..=operations {
             let Ok(play) = cut(script, at, Some(nth)) else { return Ok(Verdict::Noticed) };
             let world = &play.world;
-            if each_state(&world.disk, states, |_, disk| check(world, disk)).is_err() {
+            if each_state(&world.disk, *states, |_, disk| check(world, disk)).is_err() {
                 return Ok(Verdict::Noticed);
             }
         }
