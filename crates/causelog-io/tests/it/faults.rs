@@ -42,7 +42,8 @@ fn a_read_can_be_short_and_never_ends_a_file_early() -> io::Result<()> {
     assert_eq!(file.read_at(&mut buffer, 1)?, 2);
     storage.fail(0, Fault::ShortRead(0));
     assert_eq!(file.read_at(&mut buffer, 1)?, 1, "0 would be the end of the file");
-    (storage.fail(0, Fault::ShortRead(2)), storage.fail(1, Fault::ShortRead(1)));
+    storage.fail(0, Fault::ShortRead(2));
+    storage.fail(1, Fault::ShortRead(1));
     read_exact_at(&*file, &mut buffer, 0)?;
     assert_eq!(&buffer, b"abcdef");
     Ok(())
