@@ -172,6 +172,9 @@ fn judge(
             return Ok(());
         }
     };
+    // A writer that went on from a shorter end would use positions again.
+    let end = usize::try_from(store.view().end().0)?;
+    ensure!(end == events.len() || !vouched, "the open ends at {end}, and {} is vouched for", events.len());
     let (served, error) = store.view().events_up_to_an_error();
     ensure!(events.starts_with(&served), "what is read is not what was there");
     if error.is_none() {
