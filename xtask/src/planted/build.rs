@@ -39,8 +39,7 @@ impl Programs {
         let (programs, target, arguments) = match catcher {
             Catcher::Simulator => {
                 let histories = HISTORIES.to_string();
-                let arguments =
-                    ["--seed", "1", "--threads", "1", "--states", "12", "--histories", &histories];
+                let arguments = ["histories", "--seed", "1", "--threads", "1", "--histories", &histories];
                 (&self.plain, SIMULATOR.to_owned(), arguments.map(str::to_owned).to_vec())
             }
             Catcher::Test(package, test) => (&self.plain, package.replace('-', "_"), exactly(test)),
