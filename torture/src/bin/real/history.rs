@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
 use causelog::{
-    AppendError, AppendErrorKind, AppendReceipt, ByteOffset, Durability, Event, EventHash, Fate, Location,
-    LogError, OpenError, Outcome, SegmentNumber, Store,
+    AppendError, AppendErrorKind, AppendReceipt, ByteOffset, Event, EventHash, Fate, Location, LogError,
+    OpenError, Outcome, SegmentNumber, Store,
 };
 use causelog_torture::draw::Draw;
 use causelog_torture::oracle::{Loss, Oracle};

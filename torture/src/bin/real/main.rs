@@ -4,6 +4,8 @@
 mod children;
 mod history;
 mod kill;
+mod limits;
+mod openers;
 mod power;
 mod process;
 mod said;
@@ -68,6 +70,18 @@ enum Tier {
         #[arg(long, default_value_t = 2)]
         threads: u64,
     },
+    /// Full and read-only disks, limits of the process.
+    Limits {
+        /// How many full disks.
+        #[arg(long, default_value_t = 100)]
+        rounds: u64,
+    },
+    /// Second writers, and readers beside a writer.
+    Openers {
+        /// How many writers.
+        #[arg(long, default_value_t = 20)]
+        rounds: u64,
+    },
     /// A writer of one life.
     #[command(hide = true)]
     Writer(WriterLife),
@@ -101,6 +115,8 @@ fn main() -> anyhow::Result<()> {
     let (name, verdict) = match tier {
         Tier::Writer(_) | Tier::Reader { .. } => bail!("a child is no tier"),
         Tier::Kill { kills, threads } => ("kill", kill::run(&work, seed, kills, threads)),
+        Tier::Limits { rounds } => ("limits", limits::run(&work, seed, rounds)),
+        Tier::Openers { rounds } => ("openers", openers::run(&work, seed, rounds)),
         Tier::Syscalls { every, threads } => ("syscalls", syscalls::run(&work, seed, every.max(1), threads)),
         Tier::Power { ext4, xfs, after_kill, threads } => {
             ("power", power::run(&work, seed, power::Plan { ext4, xfs, after_kill, threads }))

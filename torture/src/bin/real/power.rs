@@ -103,8 +103,8 @@ fn live(volume: &Volume, history: &mut History, draw: &Draw, after_kill: bool) -
     // A machine without power answers nobody. Here the sync that is under way at the cut may return as if all were
     // written: both file systems ask whether they were shut down when it begins, and what then fails (ext4: to
     // mark extents as written; XFS: to log the inode) is taken from what it waits for.
-    history.tally.not_counted += leave_out_late(&mut writer.said, told);
-    leave_out_late(&mut reader.said, shown);
+    history.tally.not_counted += process::leave_out_late(&mut writer.said, told);
+    process::leave_out_late(&mut reader.said, shown);
     history.tally.cuts += 1;
     volume.restore()?;
     history.lived(&writer)?;
@@ -115,18 +115,6 @@ fn live(volume: &Volume, history: &mut History, draw: &Draw, after_kill: bool) -
     };
     // How a cut falls is never the same again: the failure has to say it all.
     checked.with_context(|| format!("{life:?}, and then {}", tail(&writer.said)))
-}
-
-/// Leaves out what was only acknowledged or shown after so many lines; how many that were.
-fn leave_out_late(said: &mut Vec<Said>, lines: usize) -> u64 {
-    let (mut line, mut late) = (0, 0);
-    said.retain(|said| {
-        line += 1;
-        let stays = line <= lines || !matches!(said, Said::Acknowledged(..) | Said::Seen(..));
-        late += u64::from(!stays);
-        stays
-    });
-    late
 }
 
 /// The last things that a child said.

@@ -133,3 +133,15 @@ impl Drop for Process {
         let _ = self.child.wait();
     }
 }
+
+/// Leaves out what was only acknowledged or shown after so many lines; how many that were.
+pub(crate) fn leave_out_late(said: &mut Vec<Said>, lines: usize) -> u64 {
+    let (mut line, mut late) = (0, 0);
+    said.retain(|said| {
+        line += 1;
+        let stays = line <= lines || !matches!(said, Said::Acknowledged(..) | Said::Seen(..));
+        late += u64::from(!stays);
+        stays
+    });
+    late
+}
