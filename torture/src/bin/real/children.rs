@@ -185,14 +185,12 @@ pub(crate) fn read(directory: &Path) -> anyhow::Result<()> {
 
 fn watch(directory: &Path, pipe: &Pipe, over: &AtomicBool) -> anyhow::Result<()> {
     let mut known: Vec<(EventId, EventHash)> = Vec::new();
-    let (mut held, mut shrunk): (Option<Store>, u32) = (None, 0);
+    let mut held: Option<Store> = None;
     loop {
         // Asked first, so that one last look follows the end of the input.
         let last = over.load(Ordering::SeqCst);
         match look(directory, held.as_ref()) {
-            Ok((_, _, now)) if now.len() < known.len() && shrunk < 500 => shrunk += 1,
             Ok((store, before, now)) => {
-                shrunk = 0;
                 if held.is_some() && before != known {
                     return pipe
                         .say(&Said::Wrong("a store that was open shows something else now".to_owned()));
