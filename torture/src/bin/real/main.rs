@@ -11,6 +11,7 @@ mod process;
 mod said;
 mod script;
 mod syscalls;
+mod uml;
 mod volume;
 
 use std::path::PathBuf;
@@ -82,6 +83,19 @@ enum Tier {
         #[arg(long, default_value_t = 20)]
         rounds: u64,
     },
+    /// Writes that vanish and writes that fail, in a kernel in user mode; needs root.
+    Uml {
+        /// How many stores.
+        #[arg(long, default_value_t = 6)]
+        rounds: u64,
+    },
+    /// The same, inside that kernel.
+    #[command(hide = true)]
+    UmlInside {
+        /// How many stores.
+        #[arg(long)]
+        rounds: u64,
+    },
     /// A writer of one life.
     #[command(hide = true)]
     Writer(WriterLife),
@@ -117,6 +131,8 @@ fn main() -> anyhow::Result<()> {
         Tier::Kill { kills, threads } => ("kill", kill::run(&work, seed, kills, threads)),
         Tier::Limits { rounds } => ("limits", limits::run(&work, seed, rounds)),
         Tier::Openers { rounds } => ("openers", openers::run(&work, seed, rounds)),
+        Tier::Uml { rounds } => ("uml", uml::run(&work, seed, rounds)),
+        Tier::UmlInside { rounds } => ("uml-inside", uml::inside(&work, seed, rounds)),
         Tier::Syscalls { every, threads } => ("syscalls", syscalls::run(&work, seed, every.max(1), threads)),
         Tier::Power { ext4, xfs, after_kill, threads } => {
             ("power", power::run(&work, seed, power::Plan { ext4, xfs, after_kill, threads }))

@@ -18,6 +18,9 @@ use crate::history::{History, Tally, fresh};
 use crate::process::{self, Ended, Process};
 use crate::said::Said;
 
+/// Calls that an append, an open or a close needs, but to files that can be made again.
+const VITAL: [&str; 4] = ["fdatasync", "fsync", "pwrite64", "rename"];
+
 /// What the writer finds.
 const BEGINNINGS: [Option<End>; 3] = [None, Some(End::Exit), Some(End::Close)];
 
@@ -81,9 +84,7 @@ impl fmt::Display for Call {
 impl Call {
     /// Whether an append, an open or a close cannot go on without it.
     fn is_vital(&self) -> bool {
-        ["fdatasync", "fsync", "pwrite64", "rename"].contains(&self.name.as_str())
-            && !self.path.ends_with("/lock")
-            && !self.path.contains(".idx")
+        VITAL.contains(&self.name.as_str()) && !self.path.ends_with("/lock") && !self.path.contains(".idx")
     }
 }
 
@@ -169,7 +170,10 @@ impl Bench {
         ensure!(ended.said.last() == Some(&Said::Closed), "{ended:?}");
         let directory = self.directory.to_str().context("a path that is no text")?;
         let calls = read_trace(&fs::read_to_string(trace)?, directory);
-        ensure!(calls.iter().any(Call::is_vital), "the trace shows no call that matters");
+        for name in VITAL {
+            let there = calls.iter().any(|call| call.is_vital() && call.name == name);
+            ensure!(there, "a writer that opens, appends and closes makes no {name}");
+        }
         Ok(calls)
     }
 
