@@ -33,7 +33,7 @@ fn power_cuts_lose_nothing_that_was_synced() {
 /// Spec: COMMIT-3, COMMIT-4, COMMIT-5, SLOT-4
 #[test]
 fn a_system_call_that_fails_is_a_typed_error_and_loses_nothing() {
-    let line = run(&["syscalls", "--every", "4"]);
+    let line = run(&["syscalls", "--every", "8"]);
     assert!(line.contains("SKIPPED") || line.contains("0 acknowledged after a failed sync"), "{line}");
 }
 
