@@ -1,7 +1,7 @@
 //! Other openers: a second writer is refused, and readers in other processes see a prefix that only grows, and
 //! nothing that a power cut could take back.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
@@ -99,8 +99,8 @@ fn one(mut history: History, seed: u64, volume: Option<&Volume>) -> anyhow::Resu
 }
 
 /// A second writer: it is refused, and writes nothing.
-fn rival(directory: &PathBuf, seed: u64) -> anyhow::Result<u64> {
-    let life = History::new(directory.clone(), seed).life(1);
+fn rival(directory: &Path, seed: u64) -> anyhow::Result<u64> {
+    let life = History::new(directory.to_owned(), seed).life(1);
     let ended = Process::start(&[], &process::writer(&life))?.wait()?;
     match ended.said.as_slice() {
         [Said::NotOpened(why)] if why.contains("is locked") => Ok(1),
