@@ -20,7 +20,8 @@ const READERS: usize = 3;
 
 /// So many times a writer with readers and rivals beside it; each ends by a power cut, where that can be had.
 pub(crate) fn run(work: &Path, seed: u64, rounds: u64) -> anyhow::Result<Verdict> {
-    let volume = match volume::missing(&[Kind::Ext4]) {
+    let missing = volume::missing(work, &[Kind::Ext4]);
+    let volume = match missing {
         None => Some(Volume::make(work, "openers", Kind::Ext4)?),
         Some(_) => None,
     };
@@ -33,7 +34,7 @@ pub(crate) fn run(work: &Path, seed: u64, rounds: u64) -> anyhow::Result<Verdict
         tally += more;
         refused += rivals;
     }
-    let cut = match volume::missing(&[Kind::Ext4]).filter(|_| volume.is_none()) {
+    let cut = match missing {
         None => format!("{} power cuts", tally.cuts),
         Some(why) => format!("SKIPPED power cuts: {why}"),
     };

@@ -35,7 +35,7 @@ pub(crate) struct Plan {
 pub(crate) fn run(work: &Path, seed: u64, plan: Plan) -> anyhow::Result<Verdict> {
     let kinds = [(Kind::Ext4, plan.ext4), (Kind::Xfs, plan.xfs), (Kind::Ext4, plan.after_kill)];
     let wanted: Vec<Kind> = kinds.iter().filter(|(_, cuts)| *cuts > 0).map(|(kind, _)| *kind).collect();
-    if let Some(why) = volume::missing(&wanted) {
+    if let Some(why) = volume::missing(work, &wanted) {
         return Ok(Verdict::Skipped(why));
     }
     let mut lines = Vec::new();

@@ -35,6 +35,9 @@ pub(crate) fn run(work: &Path, seed: u64, rounds: u64) -> anyhow::Result<Verdict
     if Command::new("linux.uml").arg("--version").output().is_err() {
         return Ok(Verdict::Skipped("there is no linux.uml (Debian: user-mode-linux)".to_owned()));
     }
+    if system("id", &["-u"])?.trim() != "0" {
+        return Ok(Verdict::Skipped("only root may mount inside that kernel".to_owned()));
+    }
     let Some(modules) = modules() else {
         return Ok(Verdict::Skipped(format!("{MODULES} has no dm-flakey")));
     };

@@ -22,16 +22,14 @@ pub(crate) struct Volume {
     pub(crate) mountpoint: PathBuf,
 }
 
-/// Why there can be no volume here; `None` if there can.
-pub(crate) fn missing(kinds: &[Kind]) -> Option<String> {
-    let makers = kinds.iter().map(|kind| kind.maker());
-    for program in ["losetup", "mount", "umount", "xfs_io"].into_iter().chain(makers) {
-        if Command::new(program).arg("-V").output().is_err() {
-            return Some(format!("there is no {program}"));
-        }
+/// Why there can be no volume here, by trying; `None` if there can.
+pub(crate) fn missing(work: &Path, kinds: &[Kind]) -> Option<String> {
+    if let Err(error) = run("xfs_io", &["-V"]) {
+        return Some(format!("{error:#}"));
     }
-    let device = run("losetup", &["--find"]);
-    device.err().map(|error| format!("there is no loop device, or no right to it ({error:#})"))
+    let tried = kinds.iter().map(|kind| Volume::make(work, "trial", *kind));
+    let error = tried.filter_map(Result::err).next()?;
+    Some(format!("no file system can be made and mounted here, which takes root and loop devices: {error:#}"))
 }
 
 impl Kind {
@@ -108,6 +106,11 @@ pub(crate) fn run(program: &str, arguments: &[&str]) -> anyhow::Result<String> {
     let output =
         Command::new(program).args(arguments).output().with_context(|| format!("start {program}"))?;
     let complaints = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "{program} {}: {}", arguments.join(" "), complaints.trim());
+    ensure!(
+        output.status.success(),
+        "{program} {}: {}",
+        arguments.join(" "),
+        complaints.lines().next().unwrap_or_default()
+    );
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
