@@ -7,10 +7,10 @@ use causelog_wire::{Decoded, Slot};
 
 use crate::directory::{Directory, NamedFile};
 use crate::error::{Damage, DamageKind, LogError};
-use crate::names::LOCK_FILE;
+use crate::names::{LOCK_FILE, STORE_FILE};
 
-/// How long a writer waits for readers that are looking at the end of the log.
-const READERS_WAIT_MS: u64 = 2_000;
+/// How long a writer waits for readers that are looking at the end of the log, and a reader for a writer that opens.
+const WAIT_MS: u64 = 2_000;
 const RETRY_MS: u64 = 5;
 
 /// The lock file, open; its lock is given up when this is dropped.
@@ -53,23 +53,10 @@ impl SharedLock {
 impl LockFile {
     /// Takes the writer's lock.
     pub(crate) fn exclusive(directory: &Directory, clock: &dyn Clock) -> Result<Self, LogError> {
-        let locked = || LogError::Locked { directory: directory.path() };
-        let mut waited_ms = 0;
-        loop {
-            let file = open_to_lock(directory)?;
-            if file.try_lock(LockKind::Exclusive)? || planted!("two-writers") {
-                let lock = Self { file, directory: directory.clone(), turn: 0 };
-                lock.check_place()?;
-                return Ok(lock);
-            }
-            // Whoever holds it alone is a writer; whoever shares it is a reader, and soon done.
-            if !file.try_lock(LockKind::Shared)? || waited_ms >= READERS_WAIT_MS {
-                return Err(locked());
-            }
-            file.unlock()?;
-            clock.sleep_ms(RETRY_MS);
-            waited_ms += RETRY_MS;
-        }
+        let file = take_alone(directory, clock, || open_to_lock(directory))?;
+        let lock = Self { file, directory: directory.clone(), turn: 0 };
+        lock.check_place()?;
+        Ok(lock)
     }
 
     /// The same lock, kept for as long as any of its holders is.
@@ -130,6 +117,61 @@ impl LockFile {
         self.file.write_once(&slot.encode(store, ByteOffset(offset)), offset)?;
         self.turn += 1;
         Ok(())
+    }
+}
+
+/// Keeps readers waiting while a writer opens: taken before the log's lock, and given up once the recovered end is
+/// published. So what was published by the writer that lives is told from what one before it had published. A store
+/// that is being made has no such file, and nothing that anybody was shown.
+pub(crate) fn hold_readers_off(
+    directory: &Directory,
+    clock: &dyn Clock,
+) -> Result<Option<NamedFile>, LogError> {
+    open_store(directory).map(|file| take_alone(directory, clock, || Ok(file.clone()))).transpose()
+}
+
+/// Waits for a writer that opens, but not for ever, and then keeps others from it: held by a reader from before it
+/// asks for the log's lock until it has read the published end.
+pub(crate) fn hold_writers_off(
+    directory: &Directory,
+    clock: &dyn Clock,
+) -> Result<Option<NamedFile>, IoError> {
+    let Some(file) = open_store(directory) else { return Ok(None) };
+    let mut waited_ms = 0;
+    while !file.try_lock(LockKind::Shared)? {
+        if waited_ms >= WAIT_MS {
+            return Ok(None);
+        }
+        clock.sleep_ms(RETRY_MS);
+        waited_ms += RETRY_MS;
+    }
+    Ok(Some(file))
+}
+
+/// The `store` file, if it is there and can be opened; what is wrong with it is found and named by the survey.
+fn open_store(directory: &Directory) -> Option<NamedFile> {
+    directory.open_if_there(STORE_FILE).ok().flatten()
+}
+
+/// Takes a lock that only writers hold alone.
+fn take_alone(
+    directory: &Directory,
+    clock: &dyn Clock,
+    open: impl Fn() -> Result<NamedFile, LogError>,
+) -> Result<NamedFile, LogError> {
+    let mut waited_ms = 0;
+    loop {
+        let file = open()?;
+        if file.try_lock(LockKind::Exclusive)? || planted!("two-writers") {
+            return Ok(file);
+        }
+        // Whoever holds it alone is a writer; whoever shares it is a reader, and soon done.
+        if !file.try_lock(LockKind::Shared)? || waited_ms >= WAIT_MS {
+            return Err(LogError::Locked { directory: directory.path() });
+        }
+        file.unlock()?;
+        clock.sleep_ms(RETRY_MS);
+        waited_ms += RETRY_MS;
     }
 }
 

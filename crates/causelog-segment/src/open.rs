@@ -9,7 +9,7 @@ use causelog_wire::{CleanClose, Slot, StoreIdentity, hash};
 use crate::append::{Appender, AppenderSettings, AppenderStart};
 use crate::directory::Directory;
 use crate::error::{Damage, DamageKind, LogError};
-use crate::lock::{HeldLock, LockFile, SharedLock};
+use crate::lock::{HeldLock, LockFile, SharedLock, hold_readers_off, hold_writers_off};
 use crate::log::Log;
 use crate::names::{CLOSED_FILE, LOCK_FILE, STORE_FILE};
 use crate::published::{LogEnd, Snapshot};
@@ -35,6 +35,7 @@ pub fn open_writer(
     settings: AppenderSettings,
 ) -> Result<(Log, Snapshot, Appender, OpenReport), LogError> {
     let directory = Directory::new(Arc::clone(&environment.storage));
+    let _readers_off = hold_readers_off(&directory, &*environment.clock)?;
     let lock = LockFile::exclusive(&directory, &*environment.clock)?;
     open_locked(environment, settings, directory, lock)
 }
@@ -109,8 +110,10 @@ fn open_locked(
 pub fn open_reader(environment: &Environment) -> Result<(Log, Snapshot, OpenReport), LogError> {
     let directory = Directory::new(Arc::clone(&environment.storage));
     let _span = tracing::info_span!("open_read_only", directory = directory.path()).entered();
+    let writers_off = hold_writers_off(&directory, &*environment.clock)?;
     let mut lock = LockFile::shared(&directory)?;
     let (mut survey, slot) = look(&directory, &mut lock)?;
+    drop(writers_off);
     let identity = checked_identity(&directory, &mut survey)?;
     let found = if lock.writer_lives() {
         beside_a_writer(&directory, &survey, identity, slot)?

@@ -1,6 +1,9 @@
 //! A slice of the simulated crashes, with fixed seeds.
 
 #[cfg(test)]
+mod real;
+
+#[cfg(test)]
 mod slice {
     use std::collections::BTreeSet;
 

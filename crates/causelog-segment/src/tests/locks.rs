@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use causelog_io::{Access, Clock, File, LockKind, ManualClock, MemoryStorage, Storage};
+use causelog_io::{Access, Clock, Environment, File, LockKind, ManualClock, MemoryStorage, Storage};
 use causelog_types::Position;
 use parking_lot::Mutex;
 
 use super::support::*;
-use crate::{DamageKind, Left, LogError, StepError, open_writer};
+use crate::{Appender, DamageKind, Left, LogError, StepError, open_reader, open_writer};
 
 #[test]
 fn a_second_writer_is_refused_at_once_and_the_directory_named() {
@@ -112,6 +112,81 @@ fn a_writer_waits_for_readers_two_seconds_at_most() {
     let (opened, slept) = beside_a_reader(usize::MAX);
     assert!(matches!(opened, Err(LogError::Locked { .. })));
     assert_eq!(slept, 2_000);
+}
+
+/// A clock during whose third sleep a writer that has been opening is done with it.
+struct OpeningWriter {
+    environment: Environment,
+    held: Mutex<Vec<Arc<dyn File>>>,
+    sleeps: Mutex<usize>,
+    opened: Mutex<Option<Appender>>,
+}
+
+impl Clock for OpeningWriter {
+    fn now_ms(&self) -> u64 {
+        0
+    }
+
+    fn monotonic_ms(&self) -> u64 {
+        0
+    }
+
+    fn sleep_ms(&self, _ms: u64) {
+        *self.sleeps.lock() += 1;
+        if *self.sleeps.lock() == 3 {
+            self.held.lock().clear();
+            let (_, _, appender, _) = open_writer(&self.environment, SMALL).unwrap();
+            *self.opened.lock() = Some(appender);
+        }
+    }
+}
+
+/// What one reader adopted that found no writer, the next one sees beside a writer that is still opening.
+#[test]
+fn a_reader_waits_until_a_writer_that_opens_has_published() {
+    // Spec: LOCK-3, LOCK-6
+    let store = Store::new();
+    let (mut appender, _) = store.open();
+    append(&mut appender, &["a"]).unwrap();
+    write(&mut appender, &["b"]).unwrap();
+    drop(appender);
+    assert_eq!(store.texts(), ["a", "b"]);
+    let alone = |name| {
+        let file = store.storage.open(name, Access::Read).unwrap();
+        assert!(file.try_lock(LockKind::Exclusive).unwrap());
+        file
+    };
+    let clock = Arc::new(OpeningWriter {
+        environment: store.environment.clone(),
+        held: Mutex::new(vec![alone("store"), alone("lock")]),
+        sleeps: Mutex::default(),
+        opened: Mutex::default(),
+    });
+    let environment = Environment { clock: clock.clone(), ..store.environment.clone() };
+    let (log, snapshot, report) = open_reader(&environment).unwrap();
+    assert_eq!((report.left, snapshot.end.position), (Left::InUse, Position(2)));
+    assert_eq!((log.groups(&snapshot, Position(0)).count(), *clock.sleeps.lock()), (2, 3));
+    assert!(clock.opened.lock().is_some());
+
+    // One that opens for ever is not waited for.
+    clock.opened.lock().take();
+    *clock.held.lock() = vec![alone("store"), alone("lock")];
+    open_reader(&environment).unwrap();
+    assert_eq!(*clock.sleeps.lock(), 403);
+}
+
+/// Another writer that is still opening counts as a writer.
+#[test]
+fn a_writer_holds_the_store_file_until_it_has_published() {
+    // Spec: LOCK-5, LOCK-6
+    let store = Store::new();
+    store.append_and_close(&["a"]);
+    let file = store.storage.open("store", Access::Read).unwrap();
+    assert!(file.try_lock(LockKind::Exclusive).unwrap());
+    assert!(matches!(store.try_open().map(drop), Err(LogError::Locked { .. })));
+    file.unlock().unwrap();
+    let (_appender, _) = store.open();
+    assert!(file.try_lock(LockKind::Exclusive).unwrap(), "it was held on");
 }
 
 #[test]

@@ -56,10 +56,15 @@ impl Gate {
 /// Opens a store whose data syncs a gate can hold.
 #[track_caller]
 pub(crate) fn open_held(lab: &Lab, disk: &MemoryStorage, options: Options) -> (Store, Gate) {
+    let (environment, gate) = held(lab, disk);
+    (options.open_in(environment).unwrap(), gate)
+}
+
+/// An environment whose data syncs a gate can hold, those of an open too.
+pub(crate) fn held(lab: &Lab, disk: &MemoryStorage) -> (Environment, Gate) {
     let gate = Gate::default();
     let storage = Arc::new(HeldStorage { disk: disk.clone(), gate: gate.clone() });
-    let store = options.open_in(Environment { storage, ..lab.environment(disk) }).unwrap();
-    (store, gate)
+    (Environment { storage, ..lab.environment(disk) }, gate)
 }
 
 struct HeldStorage {

@@ -1,14 +1,16 @@
 //! The weaker durabilities: when they sync, what they say, and what a crash takes.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use causelog::{
     Batch, Durability, Environment, Fate, MemoryStorage, Options, Outcome, Position, Store, WaitError,
 };
-use causelog_io::{Fault, SystemClock};
+use causelog_io::{Clock, Fault, SystemClock};
 
-use crate::held::open_held;
+use crate::held::{Gate, held, open_held};
 use crate::helpers::{Lab, all, door, event, id, options};
 
 /// Longer than any test waits.
@@ -161,4 +163,53 @@ fn a_flush_comes_after_a_restart_too() {
     append(&store, 3);
     store.wait_durable(Position(3), LONG).unwrap();
     assert_eq!(all(&lab.open(&disk.power_cut())).len(), 3);
+}
+
+/// The clock of a reader: in its third sleep the writer that opens is let go on.
+struct Patience {
+    gate: Gate,
+    sleeps: AtomicU64,
+}
+
+impl Clock for Patience {
+    fn now_ms(&self) -> u64 {
+        0
+    }
+
+    fn monotonic_ms(&self) -> u64 {
+        0
+    }
+
+    fn sleep_ms(&self, ms: u64) {
+        if self.sleeps.fetch_add(1, Ordering::SeqCst) == 2 {
+            self.gate.open();
+        }
+        thread::sleep(Duration::from_millis(ms));
+    }
+}
+
+/// What no slot tells of, a reader shows that finds no writer, and the next one too, beside a writer that is still
+/// making it durable.
+///
+/// Spec: LOCK-3, LOCK-6
+#[test]
+fn beside_a_writer_that_opens_a_reader_sees_what_one_before_it_saw() {
+    let (lab, disk) = (Lab::new(), MemoryStorage::new());
+    let store = options().durability(Durability::Os).open_in(lab.environment(&disk)).unwrap();
+    append(&store, 1);
+    let disk = disk.kill();
+    let seen = all(&lab.try_open_read_only(&disk).unwrap());
+    assert_eq!(seen.len(), 1);
+
+    let (environment, gate) = held(&lab, &disk);
+    gate.shut();
+    thread::scope(|scope| {
+        let writer = scope.spawn(|| options().open_in(environment).unwrap());
+        gate.wait_until_held();
+        let clock = Arc::new(Patience { gate: gate.clone(), sleeps: AtomicU64::new(0) });
+        let beside = options().open_read_only_in(Environment { clock, ..lab.environment(&disk) });
+        gate.open();
+        let writer = writer.join().unwrap();
+        assert_eq!((all(&beside.unwrap()), all(&writer)), (seen.clone(), seen));
+    });
 }
