@@ -40,7 +40,7 @@ pub use error::ReadError;
 pub use graph::{Ancestors, Descendants};
 pub use query::{Events, Query};
 pub use reader::Reader;
-pub use verify::{Finding, FindingKind, VerifyReport, verify};
+pub use verify::{Finding, FindingKind, VerifyReport, verify, verify_against};
 
 /// The example of the README, run as a test.
 #[cfg(doctest)]

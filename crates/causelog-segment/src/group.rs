@@ -13,6 +13,8 @@ use crate::error::DamageKind;
 pub struct Group {
     /// What stands before its frames.
     pub header: GroupHeader,
+    /// Where it stands, its header included.
+    pub location: Location,
     /// Its events, in order.
     pub events: Vec<StoredEvent>,
 }
@@ -57,6 +59,17 @@ impl Group {
         self.events.last().map(|event| event.header.dag.hlc)
     }
 
+    /// The root before `position`, computed from the group's events; `None` outside of the group.
+    #[must_use]
+    pub fn root_at(&self, position: Position) -> Option<Root> {
+        let count = position.since(self.header.base).filter(|count| *count <= self.header.count)?;
+        if count == self.header.count {
+            return Some(self.header.root_after);
+        }
+        let before = self.events.iter().take(usize::try_from(count).unwrap_or(usize::MAX));
+        Some(before.fold(self.header.root_before, |root, event| hash::next_root(root, event.hash)))
+    }
+
     /// Reads the frames behind a group's header. `bytes` is the whole group.
     pub(crate) fn read(
         header: GroupHeader,
@@ -81,7 +94,9 @@ impl Group {
             return Err((at, DamageKind::RootBroken(header.next())));
         }
         check_batches(&events)?;
-        Ok(Self { header, events })
+        let bytes = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        let location = Location { segment: place.segment, offset: at, bytes };
+        Ok(Self { header, location, events })
     }
 }
 

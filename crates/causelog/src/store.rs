@@ -8,7 +8,9 @@ use std::time::Duration;
 use causelog_gate::Receipt;
 use causelog_index::Counts;
 use causelog_io::{Environment, IoError};
-use causelog_reader::{Ancestors, Descendants, Query, ReadError, Reader, VerifyReport, verify};
+use causelog_reader::{
+    Ancestors, Descendants, Query, ReadError, Reader, VerifyReport, verify, verify_against,
+};
 use causelog_segment::{LogError, OpenReport};
 use causelog_types::{
     Coordinate, Event, EventId, NewEvent, Position, Region, StoreHead, StoreId, StreamHead,
@@ -200,7 +202,8 @@ impl Store {
         self.writer.as_ref().map(|writer| writer.notifications(region, capacity))
     }
 
-    /// The end of the store: where the next event will stand, and the root there.
+    /// The end of the store: where the next event will stand, and the root there. Kept elsewhere, it lets
+    /// [`Store::verify_against`] prove that nothing before it was cut off or changed.
     #[must_use]
     pub fn end(&self) -> StoreHead {
         self.reader.end()
@@ -261,6 +264,16 @@ impl Store {
     /// The system refuses. Damage is no error here, but a finding.
     pub fn verify(&self) -> Result<VerifyReport, LogError> {
         verify(Arc::clone(&self.environment.storage))
+    }
+
+    /// As [`Store::verify`], and compares with a head that was kept elsewhere, out of reach of whoever could change
+    /// the store: the text of [`Store::end`], say, written to another machine from time to time. Then nothing
+    /// before that head can have been cut off or changed without a finding.
+    ///
+    /// # Errors
+    /// As [`Store::verify`].
+    pub fn verify_against(&self, kept: StoreHead) -> Result<VerifyReport, LogError> {
+        verify_against(Arc::clone(&self.environment.storage), kept)
     }
 
     /// Ends the log in order and gives up the lock.

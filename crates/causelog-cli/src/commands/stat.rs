@@ -59,8 +59,7 @@ fn rows(store: &Store) -> Result<Vec<(&'static str, String)>, Failure> {
         ("streams", table::count(counts.streams)),
         ("segments", table::count(u64::try_from(report.segments).unwrap_or(u64::MAX))),
         ("bytes", table::count(report.bytes)),
-        ("next position", table::count(head.position.0)),
-        ("root there", head.root.to_string()),
+        ("head", head.to_string()),
         ("found", left_text(report).to_owned()),
         ("writers so far", table::count(report.epoch)),
     ];

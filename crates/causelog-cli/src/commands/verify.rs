@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use causelog::{RealStorage, VerifyReport, verify};
+use causelog::{RealStorage, StoreHead, VerifyReport, verify, verify_against};
 use comfy_table::Table;
 use serde_json::{Value, json};
 
@@ -20,13 +20,21 @@ const UNSUPPORTED: &str = "unsupported";
 pub(crate) struct VerifyArgs {
     /// The store's directory.
     dir: PathBuf,
+    /// Show too that nothing was cut off before a head that you have kept elsewhere, and nothing before it
+    /// changed: `head` as `stat` and `verify` print it.
+    #[arg(long, value_name = "POSITION:ROOT")]
+    expect_head: Option<StoreHead>,
     #[command(flatten)]
     output: Output,
 }
 
 pub(crate) fn run(args: &VerifyArgs, out: &mut dyn Write) -> Result<Status, Failure> {
     check_directory(&args.dir)?;
-    let report = verify(Arc::new(RealStorage::open(&args.dir).map_err(Failure::Directory)?))?;
+    let storage = Arc::new(RealStorage::open(&args.dir).map_err(Failure::Directory)?);
+    let report = match args.expect_head {
+        Some(kept) => verify_against(storage, kept),
+        None => verify(storage),
+    }?;
     let (verdict, status) = judge(&report);
     ended_quietly(print(args.output.format, &report, verdict, out))?;
     Ok(status)
@@ -86,6 +94,7 @@ pub(crate) fn document(report: &VerifyReport, verdict: &'static str) -> Value {
         "torn_tail": report.torn_tail.as_ref().map(json::torn_tail),
         "dead_bytes": report.dead_bytes,
         "in_use": report.in_use,
+        "proven_from": report.proven_from.map(|from| from.0),
         "findings": findings,
     })
 }
@@ -99,8 +108,7 @@ fn rows(report: &VerifyReport, verdict: &'static str) -> Vec<(&'static str, Stri
         ("segments", counted(report.segments)),
         ("streams", counted(report.streams)),
         ("bytes covered", table::count(report.bytes)),
-        ("next position", table::count(report.head.position.0)),
-        ("root there", report.head.root.to_string()),
+        ("head", report.head.to_string()),
     ];
     if let Some(tail) = &report.torn_tail {
         let (file, offset, bytes) = (table::clean(&tail.file), tail.offset, table::count(tail.bytes));
@@ -113,6 +121,9 @@ fn rows(report: &VerifyReport, verdict: &'static str) -> Vec<(&'static str, Stri
     }
     if report.dead_bytes > 0 {
         rows.push(("dead bytes", format!("{}: no damage", table::count(report.dead_bytes))));
+    }
+    if let Some(from) = report.proven_from {
+        rows.push(("kept head", format!("fits: all from position {from} up to it is as it was then")));
     }
     if report.in_use {
         rows.push(("in use", "another process is writing; what it has published was checked".to_owned()));

@@ -20,6 +20,27 @@ fn a_sound_store_is_covered_whole() {
     assert!(run(&["verify", &place.store()]).fine().contains("sound"));
 }
 
+/// Spec: VERIFY-3
+#[test]
+fn a_kept_head_shows_that_nothing_was_cut_off() {
+    let place = demo();
+    let stat = run(&["stat", &place.store()]).fine();
+    let head = stat.lines().find_map(|line| line.strip_prefix("head")).unwrap().trim().to_owned();
+    assert!(run(&["verify", &place.store()]).fine().contains(&head), "both print it");
+    let verify = |head: &str| run(&["verify", &place.store(), "--expect-head", head, "--format", "json"]);
+    assert_eq!(verify(&head).json()["proven_from"], 0);
+    let (_, root) = head.split_once(':').unwrap();
+    let told = |ran: &crate::helpers::Ran| -> serde_json::Value { serde_json::from_str(&ran.out).unwrap() };
+    for (head, kind) in [(format!("8:{root}"), "head_cut_off"), (format!("6:{root}"), "head_changed")] {
+        let ran = verify(&head);
+        assert_eq!((ran.code, &told(&ran)["findings"][0]["kind"]), (1, &kind.into()), "{ran:?}");
+        assert!(told(&ran)["proven_from"].is_null());
+    }
+    for wrong in ["7", "7:12", &format!("x:{root}")] {
+        verify(wrong).check_refused(2, &["--expect-head", "64 hexadecimal digits"]);
+    }
+}
+
 #[test]
 fn damage_is_named_by_file_offset_and_kind() {
     let place = demo();
