@@ -13,10 +13,11 @@ pub(crate) mod verify;
 use std::io::{self, Write};
 use std::path::Path;
 
-use causelog::{Coordinate, OpenError, Options, Store, limits};
+use causelog::{Coordinate, Event, OpenError, Options, ReadError, Store, limits};
 
 use crate::args::Command;
 use crate::failure::{Failure, Status};
+use crate::tell;
 
 /// Runs a command; what it has to say goes to `out`.
 pub(crate) fn run(command: Command, out: &mut dyn Write) -> Result<Status, Failure> {
@@ -39,6 +40,17 @@ pub(crate) fn run(command: Command, out: &mut dyn Write) -> Result<Status, Failu
 fn open_to_read(directory: &Path) -> Result<Store, Failure> {
     check_directory(directory)?;
     Ok(Store::open_read_only(directory)?)
+}
+
+/// What a read gives; what was lost is told beside it, and does not end it.
+fn past_losses(read: Result<Event, ReadError>) -> Option<Result<Event, Failure>> {
+    match read {
+        Err(lost @ (ReadError::Lost { .. } | ReadError::CauseLost { .. })) => {
+            tell(&format!("causelog: {lost}"));
+            None
+        }
+        other => Some(other.map_err(Failure::from)),
+    }
 }
 
 /// Opens a store to append, making it if there is none. Events may be as long as the format allows.

@@ -38,8 +38,9 @@ mod verify;
 
 pub use error::ReadError;
 pub use graph::{Ancestors, Descendants};
-pub use query::{Events, Query};
+pub use query::{Events, Gaps, Query};
 pub use reader::Reader;
+pub use verify::Checker;
 pub use verify::{Finding, FindingKind, VerifyReport, verify, verify_against};
 
 /// The example of the README, run as a test.

@@ -1,10 +1,11 @@
 //! The read side of a store.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use causelog_index::{Counts, Index};
 use causelog_segment::{Log, Published, Snapshot};
-use causelog_types::{Coordinate, Event, EventId, StoreHead, StreamHead};
+use causelog_types::{Coordinate, Event, EventId, Position, StoreHead, StreamHead};
 
 use crate::ReadError;
 use crate::graph::{Ancestors, Descendants};
@@ -51,6 +52,15 @@ impl Reader {
     /// The index fails.
     pub fn counts(&self) -> Result<Counts, ReadError> {
         Ok(self.index.counts(self.published.load().end.position)?)
+    }
+
+    /// The positions whose events were lost: ranges that rise. Whoever asks for one of them by an id is told that
+    /// there is no such event, since nothing says any more which ids they had.
+    ///
+    /// # Errors
+    /// The index fails.
+    pub fn gaps(&self) -> Result<Vec<Range<Position>>, ReadError> {
+        Ok(self.index.gaps(self.published.load().end.position)?)
     }
 
     /// The event with this id.

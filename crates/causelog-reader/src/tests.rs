@@ -1,6 +1,7 @@
 //! Logs made by hand, so that they can say what no writer would, and indexes that say what is not so.
 
 mod forge;
+mod gaps;
 mod indexes;
 mod reading;
 mod verifying;

@@ -9,7 +9,7 @@ use causelog_io::Storage;
 use causelog_segment::{DamageKind, LogError, TornTail, Visit, inspect};
 use causelog_types::{ByteOffset, Coordinate, Depth, EventId, Hlc, Position, Revision, StoreHead};
 
-use checker::Checker;
+pub use checker::Checker;
 use kept::KeptHead;
 
 /// What a verification has covered and found.
@@ -19,8 +19,12 @@ pub struct VerifyReport {
     pub head: StoreHead,
     /// Events that are right.
     pub events: u64,
-    /// Commit groups that are whole.
+    /// Commit groups that are whole, gaps included.
     pub groups: u64,
+    /// Gaps: where events were lost before the store was salvaged. No finding.
+    pub gaps: u64,
+    /// Positions in gaps, which hold no event.
+    pub lost: u64,
     /// Segments.
     pub segments: usize,
     /// Streams.
@@ -209,6 +213,8 @@ fn run(storage: Arc<dyn Storage>, kept: Option<StoreHead>) -> Result<VerifyRepor
         head: inspection.head,
         events: checker.events,
         groups: inspection.groups,
+        gaps: checker.gaps,
+        lost: checker.lost,
         segments: inspection.segments,
         streams: checker.streams.len(),
         bytes: inspection.bytes,

@@ -1,6 +1,7 @@
 //! An open store.
 
 use std::fmt;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -215,6 +216,15 @@ impl Store {
     /// The index fails.
     pub fn counts(&self) -> Result<Counts, ReadError> {
         self.reader.counts()
+    }
+
+    /// The positions whose events were lost before the store was salvaged: ranges that rise; none in a store that
+    /// never was.
+    ///
+    /// # Errors
+    /// The index fails.
+    pub fn gaps(&self) -> Result<Vec<Range<Position>>, ReadError> {
+        self.reader.gaps()
     }
 
     /// The event with this id.

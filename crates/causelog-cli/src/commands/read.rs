@@ -7,8 +7,8 @@ use causelog::{Category, Clause, Event, EventKind, InvalidValue, Position, Query
 use clap::ValueEnum;
 use comfy_table::{Row, Table};
 
-use crate::commands::open_to_read;
 use crate::commands::read::range::Between;
+use crate::commands::{open_to_read, past_losses};
 use crate::failure::{Failure, Status};
 use crate::json::Values;
 use crate::{json, table, time};
@@ -100,7 +100,7 @@ pub(crate) fn run(args: ReadArgs, out: &mut dyn Write) -> Result<Status, Failure
     query.from = args.from.map(Position);
     query.limit = args.limit;
     let store = open_to_read(&args.dir)?;
-    let events = store.read(query).map(|event| event.map_err(Failure::from));
+    let events = store.read(query).filter_map(past_losses);
     match args.format {
         EventsFormat::Table => print_tables(out, events)?,
         EventsFormat::Json => print_values(Values::array(out), events)?,

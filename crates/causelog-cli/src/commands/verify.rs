@@ -87,6 +87,8 @@ pub(crate) fn document(report: &VerifyReport, verdict: &'static str) -> Value {
         "verdict": verdict,
         "events": report.events,
         "groups": report.groups,
+        "gaps": report.gaps,
+        "lost": report.lost,
         "segments": report.segments,
         "streams": report.streams,
         "bytes": report.bytes,
@@ -110,6 +112,10 @@ fn rows(report: &VerifyReport, verdict: &'static str) -> Vec<(&'static str, Stri
         ("bytes covered", table::count(report.bytes)),
         ("head", report.head.to_string()),
     ];
+    if report.gaps > 0 {
+        let (lost, gaps) = (table::counted(report.lost, "event"), table::counted(report.gaps, "gap"));
+        rows.push(("lost", format!("{lost} in {gaps}, before the store was salvaged: no damage")));
+    }
     if let Some(tail) = &report.torn_tail {
         let (file, offset, bytes) = (table::clean(&tail.file), tail.offset, table::count(tail.bytes));
         rows.push((

@@ -1,5 +1,7 @@
 //! Indexes that are allowed less than exact answers, and some that lie.
 
+use std::ops::Range;
+
 use causelog_index::{
     AppliedGroup, Counts, Index, IndexEntry, IndexError, IndexedHead, MemoryIndex, Selection, Watermark,
 };
@@ -105,5 +107,10 @@ impl Index for Changed {
     fn counts(&self, as_of: Position) -> Result<Counts, IndexError> {
         self.check()?;
         self.index.counts(as_of)
+    }
+
+    fn gaps(&self, as_of: Position) -> Result<Vec<Range<Position>>, IndexError> {
+        self.check()?;
+        self.index.gaps(as_of)
     }
 }

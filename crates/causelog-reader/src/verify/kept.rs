@@ -8,7 +8,7 @@ use super::{Finding, FindingKind};
 /// A head that was kept elsewhere, while the log is walked over.
 pub(super) struct KeptHead {
     head: StoreHead,
-    /// Where what has been read since without a break begins.
+    /// Where what has been read since without a gap or a break begins.
     from: Option<Position>,
     /// What the log has at the head's position.
     found: Option<Found>,
@@ -35,7 +35,11 @@ impl KeptHead {
     }
 
     fn group(&mut self, group: &Group, segment: &Segment) {
-        let from = *self.from.get_or_insert(group.header.base);
+        let from = match group.is_gap() {
+            true => group.header.next(),
+            false => self.from.unwrap_or(group.header.base),
+        };
+        self.from = Some(from);
         let place = || (segment.path(), group.location.offset);
         if self.found.is_none()
             && let Some(root) = group.root_at(self.head.position)
