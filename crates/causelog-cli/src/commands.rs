@@ -6,6 +6,7 @@ pub(crate) mod demo;
 pub(crate) mod get;
 pub(crate) mod import;
 pub(crate) mod read;
+pub(crate) mod salvage;
 pub(crate) mod stat;
 pub(crate) mod trace;
 pub(crate) mod verify;
@@ -30,6 +31,7 @@ pub(crate) fn run(command: Command, out: &mut dyn Write) -> Result<Status, Failu
         Command::Trace(args) => trace::run(&args, out),
         Command::Stat(args) => stat::run(&args, out),
         Command::Verify(args) => verify::run(&args, out),
+        Command::Salvage(args) => salvage::run(&args, out),
         Command::Bench(args) => bench::run(&args, out),
     }?;
     out.flush().map_err(Failure::Output)?;

@@ -14,6 +14,8 @@ use crate::names::segment_name;
 #[derive(Debug)]
 pub struct Segment {
     header: SegmentHeader,
+    /// The file's name: by its number, but where salvage reads files under other names.
+    name: String,
     directory: Directory,
     handle: Mutex<Option<NamedFile>>,
 }
@@ -23,7 +25,12 @@ pub type SegmentList = Arc<[Arc<Segment>]>;
 
 impl Segment {
     pub(crate) fn new(header: SegmentHeader, directory: Directory, handle: Option<NamedFile>) -> Self {
-        Self { header, directory, handle: Mutex::new(handle) }
+        Self { header, name: segment_name(header.number), directory, handle: Mutex::new(handle) }
+    }
+
+    /// One whose file has this name, whatever its number.
+    pub(crate) fn named(header: SegmentHeader, name: String, directory: Directory) -> Self {
+        Self { header, name, directory, handle: Mutex::new(None) }
     }
 
     /// What its file begins with.
@@ -41,7 +48,7 @@ impl Segment {
     /// Where its file is.
     #[must_use]
     pub fn path(&self) -> String {
-        self.directory.path_of(&segment_name(self.header.number))
+        self.directory.path_of(&self.name)
     }
 
     /// Its file, kept open from now on. The lock is held only to look and to keep: never while a file is opened.
@@ -55,7 +62,7 @@ impl Segment {
         if let Some(file) = &*self.handle.lock() {
             return Ok(file.clone());
         }
-        self.directory.open(&segment_name(self.header.number), Access::Read)
+        self.directory.open(&self.name, Access::Read)
     }
 }
 

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use causelog::{RealStorage, StoreHead, VerifyReport, verify, verify_against};
+use causelog::{Finding, RealStorage, StoreHead, VerifyReport, verify, verify_against};
 use comfy_table::Table;
 use serde_json::{Value, json};
 
@@ -63,7 +63,7 @@ fn print(
             table::print(out, &mut table::pairs(rows(report, verdict)))?;
             if !report.findings.is_empty() {
                 writeln!(out).map_err(Failure::Output)?;
-                table::print(out, &mut findings(report))?;
+                table::print(out, &mut listing(&report.findings))?;
             }
         }
     }
@@ -71,18 +71,6 @@ fn print(
 }
 
 pub(crate) fn document(report: &VerifyReport, verdict: &'static str) -> Value {
-    let findings: Vec<Value> = report
-        .findings
-        .iter()
-        .map(|finding| {
-            json!({
-                "file": finding.file,
-                "offset": finding.offset.0,
-                "kind": finding.kind.name(),
-                "message": finding.kind.to_string(),
-            })
-        })
-        .collect();
     json!({
         "verdict": verdict,
         "events": report.events,
@@ -97,7 +85,7 @@ pub(crate) fn document(report: &VerifyReport, verdict: &'static str) -> Value {
         "dead_bytes": report.dead_bytes,
         "in_use": report.in_use,
         "proven_from": report.proven_from.map(|from| from.0),
-        "findings": findings,
+        "findings": documents(&report.findings),
     })
 }
 
@@ -140,9 +128,23 @@ fn rows(report: &VerifyReport, verdict: &'static str) -> Vec<(&'static str, Stri
     rows
 }
 
-fn findings(report: &VerifyReport) -> Table {
+/// Findings for programs.
+pub(crate) fn documents(findings: &[Finding]) -> Vec<Value> {
+    let document = |finding: &Finding| {
+        json!({
+            "file": finding.file,
+            "offset": finding.offset.0,
+            "kind": finding.kind.name(),
+            "message": finding.kind.to_string(),
+        })
+    };
+    findings.iter().map(document).collect()
+}
+
+/// Findings for people.
+pub(crate) fn listing(findings: &[Finding]) -> Table {
     let mut table = table::listing(&["file", "offset", "kind", "what"]);
-    for finding in &report.findings {
+    for finding in findings {
         let (file, what) = (table::clean(&finding.file), table::clean(&finding.kind.to_string()));
         table.add_row([file, finding.offset.to_string(), finding.kind.name().to_owned(), what]);
     }

@@ -106,8 +106,8 @@ impl Forge {
         files.retain(|(name, _)| name != "closed" && name != "lock");
         let (_, segment) = files.iter_mut().rfind(|(name, _)| name.ends_with(".seg")).unwrap();
         let header = SegmentHeader::decode(segment).whole().unwrap();
-        let groups = segment.windows(4).enumerate().filter(|(_, bytes)| bytes == b"CLGp");
-        let (start, end) = (groups.last().unwrap().0, segment.len());
+        let mut groups = segment.windows(4).enumerate().filter(|(_, bytes)| bytes == b"CLGp");
+        let (start, end) = (groups.next_back().unwrap().0, segment.len());
         let last =
             GroupHeader::decode(&segment[start..], header.salt, ByteOffset(widen(start))).whole().unwrap();
         let gap = GroupHeader {
