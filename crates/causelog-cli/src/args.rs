@@ -1,5 +1,7 @@
 //! The command line: its commands, and the options that several of them share.
 
+use std::path::PathBuf;
+
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::commands::{append, bench, demo, get, import, read, salvage, stat, trace, verify};
@@ -40,6 +42,16 @@ pub(crate) enum Command {
     Salvage(salvage::SalvageArgs),
     /// Measure what a disk and the store can do, beside bare loops on the same disk.
     Bench(bench::BenchArgs),
+}
+
+/// The store that is read.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Source {
+    /// The store's directory.
+    pub(crate) dir: PathBuf,
+    /// Read what is good of a damaged store.
+    #[arg(long)]
+    pub(crate) damaged: bool,
 }
 
 /// How a result is printed.

@@ -16,7 +16,7 @@ use std::path::Path;
 
 use causelog::{Coordinate, Event, OpenError, Options, ReadError, Store, limits};
 
-use crate::args::Command;
+use crate::args::{Command, Source};
 use crate::failure::{Failure, Status};
 use crate::tell;
 
@@ -42,6 +42,17 @@ pub(crate) fn run(command: Command, out: &mut dyn Write) -> Result<Status, Failu
 fn open_to_read(directory: &Path) -> Result<Store, Failure> {
     check_directory(directory)?;
     Ok(Store::open_read_only(directory)?)
+}
+
+/// The same, as it was asked for.
+fn open_source(source: &Source) -> Result<Store, Failure> {
+    match source.damaged {
+        true => {
+            check_directory(&source.dir)?;
+            Ok(Store::open_damaged(&source.dir)?)
+        }
+        false => open_to_read(&source.dir),
+    }
 }
 
 /// What a read gives; what was lost is told beside it, and does not end it.

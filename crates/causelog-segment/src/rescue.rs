@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use causelog_io::{EntryKind, Storage};
-use causelog_types::{ByteOffset, Position, Root, SegmentNumber, StoreHead, StoreId};
+use causelog_types::{ByteOffset, Hlc, Position, Root, SegmentNumber, StoreHead, StoreId};
 use causelog_wire::layout::SEGMENT_HEADER_BYTES;
 use causelog_wire::{Decoded, GroupHeader, SegmentHeader, StoreIdentity, hash};
 
@@ -22,10 +22,12 @@ use crate::directory::Directory;
 use crate::error::{Damage, DamageKind, LogError};
 use crate::group::Payloads;
 use crate::lock::{LockFile, SharedLock};
+use crate::log::Log;
 use crate::names::FileName;
-use crate::report::TornTail;
+use crate::published::{LogEnd, Snapshot};
+use crate::report::{Left, OpenReport, TornTail};
 use crate::scan::{Boundary, Scan, Step};
-use crate::segment::Segment;
+use crate::segment::{Segment, SegmentList};
 use crate::survey::{Survey, read_head};
 use crate::tail::{Judgement, judge};
 
@@ -38,6 +40,9 @@ pub struct Rescue {
     /// The greatest position whose root anything vouches for.
     proven: StoreHead,
     runs: Vec<Run>,
+    segments: SegmentList,
+    survey: Survey,
+    directory: Directory,
     _lock: SharedLock,
 }
 
@@ -75,17 +80,21 @@ impl Rescue {
             torn_tail: None,
             proven: StoreHead { position: Position(0), root },
             runs: Vec::new(),
+            segments: Arc::new([]),
+            survey,
+            directory,
             _lock: lock,
         };
-        let closed = survey.closed.filter(|closed| closed.store == sources.identity.store);
+        let closed = rescue.survey.closed.filter(|closed| closed.store == sources.identity.store);
         rescue.vouch(closed.map(|closed| (closed.position, closed.root)));
         rescue.vouch(slot.map(|slot| (slot.position, slot.root)));
         rescue.vouch(sources.headers().map(|header| (header.base, header.base_root)));
         for source in &sources.all {
-            rescue.scan(source, sources.limits.get(&source.segment.number()).copied())?;
+            rescue.scan(source, sources.limits.get(&source.number).copied())?;
         }
         let order = |run: &Run| (run.from.position, Reverse(run.segment.number()));
         rescue.runs.sort_by_key(order);
+        rescue.segments = sources.all.into_iter().map(|source| source.segment).collect();
         Ok(rescue)
     }
 
@@ -118,6 +127,40 @@ impl Rescue {
     #[must_use]
     pub fn groups(&self) -> RescuedGroups<'_> {
         RescuedGroups::new(self)
+    }
+
+    /// The log, to be read up to an end that an index was brought up to with these groups, and what an open says of
+    /// it. Frames are read from whichever file they stand in.
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub fn open(&self, end: StoreHead) -> Result<(Log, Snapshot, OpenReport), LogError> {
+        let last = self.segments.last().map(|last| last.number());
+        // No segment is known to end anywhere but where its file does.
+        let (offset, hlc) = (ByteOffset(u64::MAX), Hlc::default());
+        let end = LogEnd { segment: last, offset, position: end.position, root: end.root, hlc };
+        let mut bytes = 0;
+        for segment in &*self.segments {
+            bytes += segment.file_for_now()?.length()?;
+        }
+        let closed = self
+            .survey
+            .closed
+            .is_some_and(|closed| StoreHead { position: closed.position, root: closed.root } == end.head());
+        let report = OpenReport {
+            head: end.head(),
+            left: if closed { Left::Closed } else { Left::Unclosed },
+            segments: self.segments.len(),
+            bytes,
+            torn_tail: self.torn_tail.clone(),
+            dead_bytes: 0,
+            unknown_names: self.survey.unknown.clone(),
+            temporary_names: self.survey.temporary.clone(),
+            epoch: 0,
+            damage: self.findings.clone(),
+        };
+        let snapshot = Snapshot { end, segments: Arc::clone(&self.segments) };
+        Ok((Log::new(self.directory.clone(), self.identity), snapshot, report))
     }
 
     fn vouch(&mut self, heads: impl IntoIterator<Item = (Position, Root)>) {
@@ -200,7 +243,10 @@ fn begin((offset, header): (ByteOffset, GroupHeader), before: Boundary) -> Bound
 
 /// A file that may hold groups of the store.
 struct Source {
+    /// Numbered by its name, which no other has.
     segment: Arc<Segment>,
+    /// Its number by its own header.
+    number: SegmentNumber,
     /// Whether its header is damaged: then only its salt is believed, and only if it finds groups.
     mended: bool,
 }
@@ -218,11 +264,11 @@ impl Sources {
         for entry in directory.list()? {
             if let (FileName::Segment(number), EntryKind::File) = (FileName::parse(&entry.name), entry.kind) {
                 let Some(file) = directory.open_if_there(&entry.name)? else { continue };
-                files.push((number, entry.name, read_head(&file, SEGMENT_HEADER_BYTES)?));
+                files.push((number, read_head(&file, SEGMENT_HEADER_BYTES)?));
             }
         }
-        files.sort_unstable_by_key(|(number, ..)| *number);
-        let decoded = files.iter().filter_map(|(.., head)| SegmentHeader::decode(head).whole());
+        files.sort_unstable_by_key(|(number, _)| *number);
+        let decoded = files.iter().filter_map(|(_, head)| SegmentHeader::decode(head).whole());
         let named = survey.identity.or_else(|| {
             let closed = survey.closed.map(|closed| closed.store);
             let store = most_frequent(decoded.map(|header| header.store)).or(closed)?;
@@ -230,14 +276,13 @@ impl Sources {
         });
         let identity = named.ok_or_else(|| LogError::NotAStore { directory: directory.path() })?;
         let mut sources = Self { identity, all: Vec::new(), limits: HashMap::new() };
-        for (number, name, head) in files {
-            sources.add(directory, number, name, &head);
+        for (number, head) in files {
+            sources.add(directory, number, &head);
         }
-        sources.all.sort_by_key(|source| source.segment.number());
         Ok(sources)
     }
 
-    fn add(&mut self, directory: &Directory, number: SegmentNumber, name: String, head: &[u8]) {
+    fn add(&mut self, directory: &Directory, number: SegmentNumber, head: &[u8]) {
         let (header, mended) = match SegmentHeader::decode(head) {
             Decoded::Whole(header) if header.store != self.identity.store => return,
             Decoded::Whole(header) => (header, false),
@@ -252,8 +297,9 @@ impl Sources {
         if let Some(previous) = header.previous.filter(|_| header.number == number) {
             self.limits.insert(previous.number, previous.length);
         }
-        let segment = Arc::new(Segment::named(header, name, directory.clone()));
-        self.all.push(Source { segment, mended });
+        let by_name = SegmentHeader { number, ..header };
+        let segment = Arc::new(Segment::new(by_name, directory.clone(), None));
+        self.all.push(Source { segment, number: header.number, mended });
     }
 
     fn headers(&self) -> impl Iterator<Item = SegmentHeader> {

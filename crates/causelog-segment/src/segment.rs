@@ -14,8 +14,6 @@ use crate::names::segment_name;
 #[derive(Debug)]
 pub struct Segment {
     header: SegmentHeader,
-    /// The file's name: by its number, but where salvage reads files under other names.
-    name: String,
     directory: Directory,
     handle: Mutex<Option<NamedFile>>,
 }
@@ -25,12 +23,7 @@ pub type SegmentList = Arc<[Arc<Segment>]>;
 
 impl Segment {
     pub(crate) fn new(header: SegmentHeader, directory: Directory, handle: Option<NamedFile>) -> Self {
-        Self { header, name: segment_name(header.number), directory, handle: Mutex::new(handle) }
-    }
-
-    /// One whose file has this name, whatever its number.
-    pub(crate) fn named(header: SegmentHeader, name: String, directory: Directory) -> Self {
-        Self { header, name, directory, handle: Mutex::new(None) }
+        Self { header, directory, handle: Mutex::new(handle) }
     }
 
     /// What its file begins with.
@@ -48,7 +41,7 @@ impl Segment {
     /// Where its file is.
     #[must_use]
     pub fn path(&self) -> String {
-        self.directory.path_of(&self.name)
+        self.directory.path_of(&segment_name(self.header.number))
     }
 
     /// Its file, kept open from now on. The lock is held only to look and to keep: never while a file is opened.
@@ -62,7 +55,7 @@ impl Segment {
         if let Some(file) = &*self.handle.lock() {
             return Ok(file.clone());
         }
-        self.directory.open(&self.name, Access::Read)
+        self.directory.open(&segment_name(self.header.number), Access::Read)
     }
 }
 

@@ -68,6 +68,14 @@ impl Store {
         Options::default().open_read_only(path)
     }
 
+    /// Opens a damaged store read-only, to serve what is still good: see [`Options::open_damaged`].
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn open_damaged(path: impl AsRef<Path>) -> Result<Self, OpenError> {
+        Options::default().open_damaged(path)
+    }
+
     /// How a store is opened, where the defaults are not right.
     pub fn options() -> Options {
         Options::default()

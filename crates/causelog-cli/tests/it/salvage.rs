@@ -86,6 +86,23 @@ fn a_damaged_store_is_saved_and_left_as_it_was() {
     assert!(traced.err.contains("events were lost"), "{traced:?}");
 }
 
+/// Spec: RECOVER-7
+#[test]
+fn a_damaged_store_can_be_read_as_far_as_it_is_good() {
+    let place = damaged();
+    run(&["read", &place.store()]).check_refused(1, &["causelog verify DIR"]);
+    let read = run(&["read", &place.store(), "--damaged", "--format", "jsonl"]);
+    assert_eq!((read.code, read.out.lines().count()), (0, 9), "{read:?}");
+    assert!(read.err.contains("positions 4 to 4 are lost"), "{read:?}");
+    let id = id(7).to_string();
+    assert!(run(&["get", &place.store(), &id, "--damaged"]).fine().contains(&id));
+    let stat = run(&["stat", &place.store(), "--damaged"]).fine();
+    assert!(
+        stat.contains("events lost") && stat.contains("damage") && stat.contains(".seg, offset"),
+        "{stat}"
+    );
+}
+
 /// Spec: SALVAGE-5
 #[test]
 fn only_an_empty_directory_is_written_to() {

@@ -124,9 +124,13 @@ impl Whole {
     }
 }
 
-/// All events, the library's too, over any gap.
+/// All events of a directory.
 pub(super) fn events(disk: &MemoryStorage) -> Vec<Event> {
-    let store = Options::default().open_read_only_in(environment(disk)).unwrap();
+    all(&Options::default().open_read_only_in(environment(disk)).unwrap())
+}
+
+/// All events, the library's too, over any gap.
+pub(super) fn all(store: &Store) -> Vec<Event> {
     let everything = Query::new(Region::all().with_library_events()).over_gaps();
     store.read(everything).collect::<Result<_, _>>().unwrap()
 }
@@ -152,8 +156,25 @@ pub(super) fn check(whole: &Whole, lost: &[Range<u64>]) -> SalvageReport {
     let found = verify(Arc::new(new.kill())).unwrap();
     assert!(found.is_sound(), "{:?}", found.findings);
     assert_eq!((found.head, found.events, found.lost), (report.head, report.events, report.lost_events()));
+    check_read_only(whole, &report, &kept);
     check_goes_on(&new, &report, &kept);
     report
+}
+
+/// That the damaged store itself serves the same read-only, and says what is wrong.
+fn check_read_only(whole: &Whole, report: &SalvageReport, kept: &[Event]) {
+    let damaged = whole.disk();
+    let store = Options::default().open_damaged_in(environment(&damaged)).unwrap();
+    assert_eq!((&store.gaps().unwrap(), store.end()), (&report.lost, report.head));
+    let damage: Vec<String> = store.report().damage.iter().map(ToString::to_string).collect();
+    assert!(damage.iter().all(|damage| report.findings.iter().any(|found| found.to_string() == *damage)));
+    assert_eq!(store.report().torn_tail, report.torn_tail);
+    assert_eq!(all(&store), kept);
+    for event in kept {
+        assert_eq!(store.get(event.header.id).unwrap().as_ref(), Some(event));
+    }
+    drop(store);
+    assert_eq!((damaged.mutations(), damaged.files()), (0, whole.files.clone()));
 }
 
 /// That the new store takes appends behind its end, and verifies after them.

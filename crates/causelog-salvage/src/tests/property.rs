@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use causelog::{Event, verify};
+use causelog::{Event, Options, verify};
 use proptest::prelude::*;
 
-use super::lab::{Whole, events, salvage};
+use super::lab::{Whole, all, environment, events, salvage};
 
 #[derive(Clone, Debug)]
 enum Harm {
@@ -72,7 +72,7 @@ proptest! {
     /// Whatever is done to a store, salvage takes every event whose group is undamaged, byte for byte, makes nothing
     /// up, and what it writes verifies.
     ///
-    /// Spec: SALVAGE-1, SALVAGE-2, WIRE-6, RECOVER-9
+    /// Spec: SALVAGE-1, SALVAGE-2, WIRE-6, RECOVER-7, RECOVER-9
     #[test]
     fn every_undamaged_event_is_saved_and_nothing_else(
         groups in proptest::collection::vec(1..4_usize, 1..20),
@@ -98,6 +98,9 @@ proptest! {
         prop_assert!(found.is_sound(), "{:?}", found.findings);
         let saved = events(&new);
         prop_assert_eq!(u64::try_from(saved.len()).unwrap(), report.events);
+        let store = Options::default().open_damaged_in(environment(&damaged.disk())).unwrap();
+        prop_assert_eq!(&all(&store), &saved);
+        prop_assert_eq!(store.gaps().unwrap(), report.lost.clone());
         for event in &saved {
             let then: Option<&Event> = whole.events.get(usize::try_from(event.header.position.0).unwrap());
             prop_assert_eq!(Some(event), then, "made up");
