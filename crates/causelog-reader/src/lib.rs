@@ -30,12 +30,14 @@
 //! # }
 //! ```
 
+mod compare;
 mod error;
 mod graph;
 mod query;
 mod reader;
 mod verify;
 
+pub use compare::{IndexQuestion, IndexReport};
 pub use error::ReadError;
 pub use graph::{Ancestors, Descendants};
 pub use query::{Events, Gaps, Query};

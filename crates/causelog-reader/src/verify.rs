@@ -9,6 +9,7 @@ use causelog_io::Storage;
 use causelog_segment::{DamageKind, LogError, TornTail, Visit, inspect};
 use causelog_types::{ByteOffset, Coordinate, Depth, EventId, Hlc, Position, Revision, StoreHead};
 
+use crate::IndexQuestion;
 pub use checker::Checker;
 use kept::KeptHead;
 
@@ -127,6 +128,9 @@ pub enum FindingKind {
         "the root at position {0} is not that of the kept head: an event before it was changed, or the head is of another store"
     )]
     HeadChanged(Position),
+    /// An index answers a question otherwise than the log.
+    #[error("the index does not say as the log does {0}; remove the index files")]
+    IndexDiffers(IndexQuestion),
     /// The position of a head that was kept elsewhere lies where nothing can be read.
     #[error("position {0} of the kept head lies in what is damaged or lost, so that nothing can be compared")]
     HeadUnreadable(Position),
@@ -147,6 +151,7 @@ impl FindingKind {
             Self::PayloadChanged => "payload_changed",
             Self::HeadCutOff { .. } => "head_cut_off",
             Self::HeadChanged(_) => "head_changed",
+            Self::IndexDiffers(_) => "index_differs",
             Self::HeadUnreadable(_) => "head_unreadable",
         }
     }

@@ -10,7 +10,7 @@ use causelog_gate::Receipt;
 use causelog_index::Counts;
 use causelog_io::{Environment, IoError};
 use causelog_reader::{
-    Ancestors, Descendants, Query, ReadError, Reader, VerifyReport, verify, verify_against,
+    Ancestors, Descendants, IndexReport, Query, ReadError, Reader, VerifyReport, verify, verify_against,
 };
 use causelog_segment::{LogError, OpenReport};
 use causelog_types::{
@@ -292,6 +292,15 @@ impl Store {
     /// As [`Store::verify`].
     pub fn verify_against(&self, kept: StoreHead) -> Result<VerifyReport, LogError> {
         verify_against(Arc::clone(&self.environment.storage), kept)
+    }
+
+    /// Compares every answer of the index with a scan of the log: ids, heads, regions by entity, scope, kind and tag,
+    /// effects. It holds about 300 bytes an event in memory.
+    ///
+    /// # Errors
+    /// The log is damaged, or the index does not answer. A wrong answer is no error here, but a finding.
+    pub fn compare_index(&self) -> Result<IndexReport, ReadError> {
+        self.reader.compare_index()
     }
 
     /// Ends the log in order and gives up the lock.

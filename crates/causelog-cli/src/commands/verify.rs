@@ -9,7 +9,7 @@ use comfy_table::Table;
 use serde_json::{Value, json};
 
 use crate::args::{Format, Output};
-use crate::commands::check_directory;
+use crate::commands::{check_directory, open_to_read};
 use crate::failure::{Failure, Status, ended_quietly};
 use crate::{json, table};
 
@@ -24,6 +24,9 @@ pub(crate) struct VerifyArgs {
     /// changed: `head` as `stat` and `verify` print it.
     #[arg(long, value_name = "POSITION:ROOT")]
     expect_head: Option<StoreHead>,
+    /// Compare every answer of the index with the log too: ids, heads, entities, scopes, kinds, tags, effects.
+    #[arg(long)]
+    deep: bool,
     #[command(flatten)]
     output: Output,
 }
@@ -31,13 +34,31 @@ pub(crate) struct VerifyArgs {
 pub(crate) fn run(args: &VerifyArgs, out: &mut dyn Write) -> Result<Status, Failure> {
     check_directory(&args.dir)?;
     let storage = Arc::new(RealStorage::open(&args.dir).map_err(Failure::Directory)?);
-    let report = match args.expect_head {
+    let mut report = match args.expect_head {
         Some(kept) => verify_against(storage, kept),
         None => verify(storage),
     }?;
+    let index = match args.deep {
+        false => Compared::NotAsked,
+        // What cannot be read cannot be compared either.
+        true if !report.is_sound() => Compared::LogDamaged,
+        true => {
+            let compared = open_to_read(&args.dir)?.compare_index()?;
+            report.findings.extend(compared.findings);
+            Compared::Questions(compared.questions)
+        }
+    };
     let (verdict, status) = judge(&report);
-    ended_quietly(print(args.output.format, &report, verdict, out))?;
+    ended_quietly(print(args.output.format, &report, index, verdict, out))?;
     Ok(status)
+}
+
+/// Whether the index was compared with the log.
+#[derive(Clone, Copy)]
+enum Compared {
+    NotAsked,
+    LogDamaged,
+    Questions(u64),
 }
 
 /// What is said of a store, and the exit code for it.
@@ -54,13 +75,31 @@ pub(crate) fn judge(report: &VerifyReport) -> (&'static str, Status) {
 fn print(
     format: Format,
     report: &VerifyReport,
+    index: Compared,
     verdict: &'static str,
     out: &mut dyn Write,
 ) -> Result<(), Failure> {
     match format {
-        Format::Json => json::print(out, &document(report, verdict))?,
+        Format::Json => {
+            let mut document = document(report, verdict);
+            if let (Compared::Questions(questions), Value::Object(fields)) = (index, &mut document) {
+                fields.insert("index_questions".to_owned(), questions.into());
+            }
+            json::print(out, &document)?;
+        }
         Format::Table => {
-            table::print(out, &mut table::pairs(rows(report, verdict)))?;
+            let mut rows = rows(report, verdict);
+            match index {
+                Compared::NotAsked => {}
+                Compared::LogDamaged => rows.push(("index", "not compared: the log is damaged".to_owned())),
+                Compared::Questions(count) => {
+                    rows.push((
+                        "index",
+                        format!("{} compared with the log", table::counted(count, "answer")),
+                    ));
+                }
+            }
+            table::print(out, &mut table::pairs(rows))?;
             if !report.findings.is_empty() {
                 writeln!(out).map_err(Failure::Output)?;
                 table::print(out, &mut listing(&report.findings))?;

@@ -41,6 +41,19 @@ fn a_kept_head_shows_that_nothing_was_cut_off() {
     }
 }
 
+/// Spec: VERIFY-5
+#[test]
+fn the_index_is_compared_with_the_log() {
+    let place = demo();
+    let told = run(&["verify", &place.store(), "--deep", "--format", "json"]).json();
+    assert_eq!(told["verdict"], "sound");
+    assert!(told["index_questions"].as_u64().unwrap() > 30, "{told}");
+    assert!(run(&["verify", &place.store(), "--deep"]).fine().contains("answers compared with the log"));
+    flip(&segment(place.store()), 700);
+    let damaged = run(&["verify", &place.store(), "--deep"]);
+    assert!(damaged.code == 1 && damaged.out.contains("not compared"), "{damaged:?}");
+}
+
 #[test]
 fn damage_is_named_by_file_offset_and_kind() {
     let place = demo();
