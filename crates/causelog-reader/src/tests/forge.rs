@@ -102,6 +102,11 @@ impl Forge {
 
     /// Closes the log, puts a gap behind its end, and opens it again.
     pub(super) fn gap(self, positions: u64, root_after: Root) -> Self {
+        Self::over(self.with_gap(GapReason::Lost, positions, root_after))
+    }
+
+    /// The directory with a gap behind the end of its log.
+    pub(super) fn with_gap(self, reason: GapReason, positions: u64, root_after: Root) -> MemoryStorage {
         let mut files = self.close().files();
         files.retain(|(name, _)| name != "closed" && name != "lock");
         let (_, segment) = files.iter_mut().rfind(|(name, _)| name.ends_with(".seg")).unwrap();
@@ -111,7 +116,7 @@ impl Forge {
         let last =
             GroupHeader::decode(&segment[start..], header.salt, ByteOffset(widen(start))).whole().unwrap();
         let gap = GroupHeader {
-            kind: GroupKind::Gap(GapReason::Lost),
+            kind: GroupKind::Gap(reason),
             length: 0,
             count: positions,
             base: last.next(),
@@ -121,7 +126,7 @@ impl Forge {
             ..last
         };
         segment.extend(gap.encode(header.salt, ByteOffset(widen(end))));
-        Self::over(MemoryStorage::from_files(files))
+        MemoryStorage::from_files(files)
     }
 
     /// The directory after a clean close.

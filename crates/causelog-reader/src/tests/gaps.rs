@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use causelog_types::{Causes, Depth, EventHash, Position, Region, Revision, Root, StoreHead};
 
+use causelog_wire::GapReason;
+
 use super::forge::{Forge, Forged, id, stream};
 use crate::{FindingKind, Gaps, Query, ReadError, Reader, VerifyReport, verify, verify_against};
 
@@ -126,4 +128,19 @@ fn a_kept_head_proves_as_far_back_as_the_last_gap() {
     assert_eq!(against(after).proven_from, Some(Position(8)));
     let inside = StoreHead { position: Position(5), ..after };
     assert_eq!(against(inside).findings[0].kind, FindingKind::HeadUnreadable(Position(5)));
+}
+
+/// What a later release may drop is no damage, and not for this one to read.
+///
+/// Spec: GROUP-7, RECOVER-4
+#[test]
+fn a_gap_of_dropped_events_is_unsupported() {
+    let mut forge = Forge::new();
+    forge.chain("door", 3);
+    let storage = forge.with_gap(GapReason::Dropped, 2, Root([7; 32]));
+    let report = verify(Arc::new(storage.clone())).unwrap();
+    assert_eq!(report.findings.iter().map(|found| found.kind.name()).collect::<Vec<_>>(), ["unsupported"]);
+    let error =
+        causelog_segment::open_reader(&causelog_io::Environment::real(Arc::new(storage))).unwrap_err();
+    assert!(error.to_string().contains("newer release"), "{error}");
 }
