@@ -14,7 +14,7 @@ use std::sync::Arc;
 use causelog_io::{EntryKind, Storage};
 use causelog_types::{ByteOffset, Hlc, Position, Root, SegmentNumber, StoreHead, StoreId};
 use causelog_wire::layout::SEGMENT_HEADER_BYTES;
-use causelog_wire::{Decoded, GroupHeader, SegmentHeader, StoreIdentity, hash};
+use causelog_wire::{Decoded, GroupHeader, Salt, SegmentHeader, StoreIdentity, hash};
 
 pub use groups::{Rescued, RescuedGroups};
 
@@ -23,7 +23,7 @@ use crate::error::{Damage, DamageKind, LogError};
 use crate::group::Payloads;
 use crate::lock::{LockFile, SharedLock};
 use crate::log::Log;
-use crate::names::FileName;
+use crate::names::{FileName, STORE_FILE};
 use crate::published::{LogEnd, Snapshot};
 use crate::report::{Left, OpenReport, TornTail};
 use crate::scan::{Boundary, Scan, Step};
@@ -58,9 +58,9 @@ impl Rescue {
     /// Looks through a directory for all that is good. Changes nothing.
     ///
     /// # Errors
-    /// [`LogError::NotAStore`] when nothing says which store it is or was, [`LogError::Locked`] while a writer has
-    /// it open, [`LogError::Damaged`] when a newer release wrote it; or the system refuses. Other damage is no
-    /// error here.
+    /// [`LogError::NotAStore`] when there is none, [`LogError::Locked`] while a writer has it open,
+    /// [`LogError::Damaged`] when a newer release wrote it, or when nothing says any more which store it was; or the
+    /// system refuses. Other damage is no error here.
     pub fn read(storage: Arc<dyn Storage>) -> Result<Self, LogError> {
         let directory = Directory::new(storage);
         let mut lock = LockFile::shared(&directory)?;
@@ -269,12 +269,19 @@ impl Sources {
         }
         files.sort_unstable_by_key(|(number, _)| *number);
         let decoded = files.iter().filter_map(|(_, head)| SegmentHeader::decode(head).whole());
-        let named = survey.identity.or_else(|| {
-            let closed = survey.closed.map(|closed| closed.store);
-            let store = most_frequent(decoded.map(|header| header.store)).or(closed)?;
-            Some(StoreIdentity { store, created_ms: 0 })
-        });
-        let identity = named.ok_or_else(|| LogError::NotAStore { directory: directory.path() })?;
+        let closed = survey.closed.map(|closed| closed.store);
+        let store = match most_frequent(decoded.map(|header| header.store)).or(closed) {
+            None if survey.identity.is_none() => proven_store(directory, &files)?,
+            named => named,
+        };
+        let named = survey.identity.or(store.map(|store| StoreIdentity { store, created_ms: 0 }));
+        let identity = named.ok_or_else(|| match survey.is_empty() {
+            true => LogError::NotAStore { directory: directory.path() },
+            false => {
+                let (file, offset) = (directory.path_of(STORE_FILE), ByteOffset(0));
+                Damage { file, offset, kind: DamageKind::IdentityMissing }.into()
+            }
+        })?;
         let mut sources = Self { identity, all: Vec::new(), limits: HashMap::new() };
         for (number, head) in files {
             sources.add(directory, number, &head);
@@ -287,11 +294,8 @@ impl Sources {
             Decoded::Whole(header) if header.store != self.identity.store => return,
             Decoded::Whole(header) => (header, false),
             Decoded::Incomplete { .. } | Decoded::Corrupt(_) => {
-                let Some(salt) = SegmentHeader::claimed_salt(head) else { return };
-                let root = hash::first_root(self.identity.store);
-                let (store, base) = (self.identity.store, Position(0));
-                let (base_hlc, previous) = (Default::default(), None);
-                (SegmentHeader { store, number, base, base_root: root, base_hlc, salt, previous }, true)
+                let Some((_, salt)) = SegmentHeader::claims(head) else { return };
+                (bare_header(self.identity.store, number, salt), true)
             }
         };
         if let Some(previous) = header.previous.filter(|_| header.number == number) {
@@ -305,6 +309,31 @@ impl Sources {
     fn headers(&self) -> impl Iterator<Item = SegmentHeader> {
         self.all.iter().filter(|source| !source.mended).map(|source| *source.segment.header())
     }
+}
+
+/// A header of which nothing is known but this.
+fn bare_header(store: StoreId, number: SegmentNumber, salt: Salt) -> SegmentHeader {
+    let (base, base_root, base_hlc) = (Position(0), hash::first_root(store), Hlc::default());
+    SegmentHeader { store, number, base, base_root, base_hlc, salt, previous: None }
+}
+
+/// The store that a damaged header claims and that the first root behind it proves.
+fn proven_store(
+    directory: &Directory,
+    files: &[(SegmentNumber, Vec<u8>)],
+) -> Result<Option<StoreId>, LogError> {
+    for (number, head) in files {
+        let Some((store, salt)) = SegmentHeader::claims(head) else { continue };
+        let header = bare_header(store, *number, salt);
+        let segment = Segment::new(header, directory.clone(), None);
+        let mut scan = Scan::new(&segment, Boundary::first(&header), u64::MAX, Payloads::Trusted)?;
+        if let Some((_, group)) = scan.search(ByteOffset(0))?
+            && (group.base, group.root_before) == (header.base, header.base_root)
+        {
+            return Ok(Some(store));
+        }
+    }
+    Ok(None)
 }
 
 /// Of equally frequent ones, any.

@@ -88,7 +88,7 @@ fn a_missing_segment_is_a_gap() {
     let both = whole.without(first).without(last);
     check(&both, &[of_file(&whole, first), of_file(&whole, last)]);
     // Nothing but the mark of a clean close is left to say that there was anything.
-    let none = whole.segments().iter().fold(whole.with("store", |_| true), |whole, name| whole.without(name));
+    let none = whole.segments().iter().fold(whole.copied(), |whole, name| whole.without(name));
     let all = 0..whole.head.position.0;
     check(&none, from_ref(&all));
 }
@@ -162,7 +162,7 @@ fn segments_in_wrong_places_are_told_apart() {
     };
     check(&swap(second, bytes(&other, second)), &[of_file(&whole, second)]);
     let extra = |whole: &Whole, name: &str, bytes: Vec<u8>| {
-        let mut whole = whole.with("store", |_| true);
+        let mut whole = whole.copied();
         whole.files.push((name.to_owned(), bytes));
         whole.files.sort();
         whole
@@ -252,6 +252,19 @@ fn forge(whole: &Whole, number: usize) -> Whole {
         bytes[placed.bytes.clone()].copy_from_slice(forged);
         true
     })
+}
+
+/// One segment, its header damaged, and neither `store` nor `closed`: the first root proves the id that is left.
+///
+/// Spec: SALVAGE-2
+#[test]
+fn the_first_root_proves_which_store_it_was() {
+    let whole = Whole::new(&[1, 2, 1], 10, false);
+    let nameless = whole.without("store").flipped("00000000000000000001.seg", 50);
+    check(&nameless, &[]);
+    let other = nameless.flipped("00000000000000000001.seg", 14);
+    let refused = Salvage::read(std::sync::Arc::new(other.disk())).unwrap_err();
+    assert!(refused.to_string().contains("the store file is missing"), "{refused}");
 }
 
 /// Spec: SALVAGE-5

@@ -98,14 +98,23 @@ impl Whole {
         MemoryStorage::from_files(self.files.clone())
     }
 
+    pub(super) fn copied(&self) -> Self {
+        Self {
+            files: self.files.clone(),
+            events: self.events.clone(),
+            groups: self.groups.clone(),
+            head: self.head,
+        }
+    }
+
     /// The files with one changed, or taken away.
     pub(super) fn with(&self, name: &str, change: impl FnOnce(&mut Vec<u8>) -> bool) -> Self {
-        let mut files = self.files.clone();
-        let at = files.iter().position(|(found, _)| found == name).unwrap();
-        if !change(&mut files[at].1) {
-            files.remove(at);
+        let mut copied = self.copied();
+        let at = copied.files.iter().position(|(found, _)| found == name).unwrap();
+        if !change(&mut copied.files[at].1) {
+            copied.files.remove(at);
         }
-        Self { files, events: self.events.clone(), groups: self.groups.clone(), head: self.head }
+        copied
     }
 
     pub(super) fn flipped(&self, name: &str, at: usize) -> Self {
