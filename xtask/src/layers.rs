@@ -32,5 +32,6 @@ pub(crate) const LAYERS: &[Layer] = &[
     layer("causelog-index-sealed", &["types", "wire", "io", "segment", "index"], &["hashbrown", "parking_lot", "thiserror", "tracing"]),
     layer("causelog-writer",       &["types", "wire", "io", "segment", "index"], &["flume", "hashbrown", "thiserror", "tracing"]),
     layer("causelog-reader",       &["types", "io", "segment", "index"], &["thiserror"]),
+    layer("causelog-salvage",      &["types", "wire", "io", "segment", "reader"], &["thiserror", "tracing"]),
     layer("causelog",              &["types", "io", "gate", "segment", "index", "index-sealed", "writer", "reader"], &["thiserror"]),
 ];

@@ -1,13 +1,15 @@
 //! The command line: its commands, and the options that several of them share.
 
+use std::path::PathBuf;
+
 use clap::{Parser, Subcommand, ValueEnum};
 
-use crate::commands::{append, bench, demo, get, import, read, stat, trace, verify};
+use crate::commands::{append, bench, demo, get, import, read, salvage, stat, trace, verify};
 
 const AFTER: &str = "\
 An ID is a hyphenated UUID, taken as it is, or any other text, hashed to an id as `import --id` does it.
 
-Exit codes: 0 fine; 1 something is damaged, not found, or not as expected; 2 misuse or bad input;
+Exit codes: 0 fine; 1 something is damaged, lost, not found, or not as expected; 2 misuse or bad input;
 3 could not be answered: the system refused, the store is locked, or its version is not supported.";
 
 /// An embedded causal event store, from the command line.
@@ -36,8 +38,20 @@ pub(crate) enum Command {
     Stat(stat::StatArgs),
     /// Check every group, frame, chain and root on disk.
     Verify(verify::VerifyArgs),
+    /// Write all that is good of a damaged store into a new one, which verifies.
+    Salvage(salvage::SalvageArgs),
     /// Measure what a disk and the store can do, beside bare loops on the same disk.
     Bench(bench::BenchArgs),
+}
+
+/// The store that is read.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Source {
+    /// The store's directory.
+    pub(crate) dir: PathBuf,
+    /// Read what is good of a damaged store.
+    #[arg(long)]
+    pub(crate) damaged: bool,
 }
 
 /// How a result is printed.

@@ -6,6 +6,7 @@ pub(crate) mod demo;
 pub(crate) mod get;
 pub(crate) mod import;
 pub(crate) mod read;
+pub(crate) mod salvage;
 pub(crate) mod stat;
 pub(crate) mod trace;
 pub(crate) mod verify;
@@ -13,10 +14,11 @@ pub(crate) mod verify;
 use std::io::{self, Write};
 use std::path::Path;
 
-use causelog::{Coordinate, OpenError, Options, Store, limits};
+use causelog::{Coordinate, Event, OpenError, Options, ReadError, Store, limits};
 
-use crate::args::Command;
+use crate::args::{Command, Source};
 use crate::failure::{Failure, Status};
+use crate::tell;
 
 /// Runs a command; what it has to say goes to `out`.
 pub(crate) fn run(command: Command, out: &mut dyn Write) -> Result<Status, Failure> {
@@ -29,6 +31,7 @@ pub(crate) fn run(command: Command, out: &mut dyn Write) -> Result<Status, Failu
         Command::Trace(args) => trace::run(&args, out),
         Command::Stat(args) => stat::run(&args, out),
         Command::Verify(args) => verify::run(&args, out),
+        Command::Salvage(args) => salvage::run(&args, out),
         Command::Bench(args) => bench::run(&args, out),
     }?;
     out.flush().map_err(Failure::Output)?;
@@ -39,6 +42,28 @@ pub(crate) fn run(command: Command, out: &mut dyn Write) -> Result<Status, Failu
 fn open_to_read(directory: &Path) -> Result<Store, Failure> {
     check_directory(directory)?;
     Ok(Store::open_read_only(directory)?)
+}
+
+/// The same, as it was asked for.
+fn open_source(source: &Source) -> Result<Store, Failure> {
+    match source.damaged {
+        true => {
+            check_directory(&source.dir)?;
+            Ok(Store::open_damaged(&source.dir)?)
+        }
+        false => open_to_read(&source.dir),
+    }
+}
+
+/// What a read gives; what was lost is told beside it, and does not end it.
+fn past_losses(read: Result<Event, ReadError>) -> Option<Result<Event, Failure>> {
+    match read {
+        Err(lost @ (ReadError::Lost { .. } | ReadError::CauseLost { .. })) => {
+            tell(&format!("causelog: {lost}"));
+            None
+        }
+        other => Some(other.map_err(Failure::from)),
+    }
 }
 
 /// Opens a store to append, making it if there is none. Events may be as long as the format allows.

@@ -8,6 +8,7 @@ use causelog::{
     LogError, OpenError, Poison, ReadError,
 };
 use causelog_benches::BenchError;
+use causelog_salvage::SalvageError;
 
 /// How the question was answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,6 +83,8 @@ pub(crate) enum Failure {
     #[error(transparent)]
     Close(#[from] CloseError),
     #[error(transparent)]
+    Salvage(#[from] SalvageError),
+    #[error(transparent)]
     Bench(#[from] BenchError),
     #[error("interrupted before the end")]
     Interrupted,
@@ -101,6 +104,8 @@ impl Failure {
             Self::Open(error) => of_open(error),
             Self::Read(error) => of_read(error),
             Self::Append(error) | Self::Batch(error) => of_append(error.kind()),
+            Self::Salvage(SalvageError::NotEmpty { .. }) => Status::Misuse,
+            Self::Salvage(_) => Status::Unanswered,
             Self::Bench(error) => of_bench(error),
             Self::Import { reason, .. } => reason.status(),
         }
@@ -132,6 +137,7 @@ impl Failure {
             Self::Log(error) | Self::Read(ReadError::Log(error)) | Self::Close(CloseError::Log(error)) => {
                 Some(error)
             }
+            Self::Salvage(SalvageError::Log(error)) => Some(error),
             Self::Read(ReadError::Index(error)) => under_index(error),
             Self::Open(error) | Self::Bench(BenchError::Open(error)) => under_open(error),
             Self::Append(error) | Self::Batch(error) | Self::Bench(BenchError::Append(error)) => {

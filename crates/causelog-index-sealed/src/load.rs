@@ -2,7 +2,7 @@
 
 use causelog_index::{AppliedEvent, AppliedGroup, Index, IndexError, Watermark};
 use causelog_io::IoError;
-use causelog_segment::{Directory, NamedFile, Segment, SegmentEnd, index_name};
+use causelog_segment::{Directory, LogError, NamedFile, Segment, SegmentEnd, index_name};
 use causelog_types::{
     ByteOffset, Causes, Coordinate, Depth, EventHash, EventId, EventKind, Hlc, Location, Position, Revision,
     Tags, planted, widen,
@@ -29,6 +29,8 @@ pub(crate) enum Unusable {
     Contradiction,
     #[error(transparent)]
     Index(#[from] IndexError),
+    #[error(transparent)]
+    Log(#[from] LogError),
 }
 
 /// What the index file of a sealed segment says.

@@ -1,12 +1,15 @@
 //! The default backend.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use causelog_index::{
     AppliedGroup, Counts, Index, IndexEntry, IndexError, IndexedHead, MemoryIndex, Selection, Watermark,
 };
-use causelog_io::{Access, IoError};
-use causelog_segment::{Directory, Log, Snapshot, index_name, sealed_end, segment_name, temporary_name};
+use causelog_io::IoError;
+use causelog_segment::{
+    Directory, Log, LogError, Snapshot, index_name, sealed_end, segment_name, temporary_name,
+};
 use causelog_types::{Coordinate, EventId, Position, SegmentNumber};
 use causelog_wire::SegmentHeader;
 use causelog_wire::layout::SEGMENT_HEADER_BYTES;
@@ -67,7 +70,12 @@ impl SealedIndex {
             return Ok(());
         }
         let after = Watermark { store: log.store(), next: end.position, root: end.root };
-        let loaded = Loaded::read(&self.directory, segment, end)?;
+        let loaded = match Loaded::read(&self.directory, segment, end) {
+            Err(Unusable::Missing) if holds_a_gap_alone(log, snapshot, i)? => {
+                return Ok(self.memory.apply(&AppliedGroup { events: &[], after })?);
+            }
+            loaded => loaded?,
+        };
         loaded.apply(&self.memory, segment.header().base, after)
     }
 
@@ -77,6 +85,13 @@ impl SealedIndex {
             return;
         }
         let mut tail = self.tail.lock();
+        if group.events.is_empty()
+            && let (Some(sealed), Some(end)) = (tail.take(), before)
+        {
+            // A gap stands in a segment of its own.
+            let next = SegmentNumber(sealed.segment.0.saturating_add(1));
+            self.seal(sealed, next, end);
+        }
         for event in group.events {
             let segment = event.location.segment;
             if let Some(sealed) = tail.take_if(|tail| tail.segment != segment)
@@ -119,11 +134,19 @@ impl SealedIndex {
     }
 
     fn header(&self, segment: SegmentNumber) -> Result<Option<SegmentHeader>, IoError> {
-        let file = self.directory.open(&segment_name(segment), Access::Read)?;
+        let Some(file) = self.directory.open_if_there(&segment_name(segment))? else { return Ok(None) };
         let mut bytes = [0; SEGMENT_HEADER_BYTES];
         let read = file.read(&mut bytes, 0)?;
         Ok(SegmentHeader::decode(&bytes[..read]).whole())
     }
+}
+
+/// Whether a sealed segment holds nothing but a gap, as salvage leaves it: then it never gets an index file.
+fn holds_a_gap_alone(log: &Log, snapshot: &Snapshot, i: usize) -> Result<bool, LogError> {
+    let (header, end) = (snapshot.segments[i].header(), sealed_end(&snapshot.segments, i));
+    let first = log.groups(snapshot, header.base).next().transpose()?;
+    Ok(first
+        .is_some_and(|group| group.is_gap() && end.is_some_and(|end| end.position == group.header.next())))
 }
 
 impl Index for SealedIndex {
@@ -171,5 +194,9 @@ impl Index for SealedIndex {
 
     fn counts(&self, as_of: Position) -> Result<Counts, IndexError> {
         self.memory.counts(as_of)
+    }
+
+    fn gaps(&self, as_of: Position) -> Result<Vec<Range<Position>>, IndexError> {
+        self.memory.gaps(as_of)
     }
 }

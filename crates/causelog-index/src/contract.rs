@@ -1,6 +1,7 @@
 //! The contract between the log and whatever answers questions about it.
 
 use std::fmt;
+use std::ops::Range;
 
 use causelog_types::{
     Causes, Coordinate, Depth, EventHash, EventId, EventKind, Header, Hlc, Location, Position, Region,
@@ -31,7 +32,8 @@ pub trait Index: Send + Sync + 'static {
     /// The backend cannot.
     fn reset(&self) -> Result<(), IndexError>;
 
-    /// Takes in one committed group. Events before the watermark are known already and are passed over.
+    /// Takes in one committed group. Events before the watermark are known already and are passed over. A group
+    /// without events is a gap: what stood from the watermark up to its end was lost.
     ///
     /// # Errors
     /// [`IndexError::OutOfOrder`] when the group begins after the watermark, [`IndexError::OtherStore`] when it is
@@ -75,6 +77,12 @@ pub trait Index: Send + Sync + 'static {
     /// # Errors
     /// The backend cannot.
     fn counts(&self, as_of: Position) -> Result<Counts, IndexError>;
+
+    /// The positions before `as_of` whose events were lost: ranges that rise and do not touch each other.
+    ///
+    /// # Errors
+    /// The backend cannot.
+    fn gaps(&self, as_of: Position) -> Result<Vec<Range<Position>>, IndexError>;
 }
 
 impl fmt::Debug for dyn Index {
@@ -97,7 +105,7 @@ pub struct Watermark {
 /// One committed group, as an index sees it.
 #[derive(Clone, Copy, Debug)]
 pub struct AppliedGroup<'a> {
-    /// Its events, in order, without gaps.
+    /// Its events, in order, without gaps between them; none in a gap group.
     pub events: &'a [AppliedEvent<'a>],
     /// The watermark once all of it is applied.
     pub after: Watermark,

@@ -42,6 +42,23 @@ pub enum ReadError {
         /// Where it stands.
         position: Position,
     },
+    /// Positions that were asked for hold no event any more: it was lost, and salvage has left a gap. What stands
+    /// behind it follows.
+    #[error("the events at positions {from} to {} are lost; what stands behind them follows", to.0.saturating_sub(1))]
+    Lost {
+        /// The first position.
+        from: Position,
+        /// The position after the last.
+        to: Position,
+    },
+    /// A cause is not in the store, in which events were lost. What else there is follows.
+    #[error("event {cause}, a cause of event {effect}, is not in the store, in which events were lost")]
+    CauseLost {
+        /// The cause.
+        cause: EventId,
+        /// The event that names it.
+        effect: EventId,
+    },
     /// There is no such event.
     #[error("event {id} is not in the store")]
     NotFound {

@@ -17,11 +17,14 @@ use crate::query::read_entry;
 /// How many effects are asked of the index at once.
 const PAGE: usize = 256;
 
-/// The events that led to one, the latest first. After an error there are no more.
+/// The events that led to one, the latest first. After an error there are no more, but after
+/// [`ReadError::CauseLost`].
 #[derive(Debug)]
 pub struct Ancestors {
     walk: Walk,
     frontier: BinaryHeap<ByPosition>,
+    /// Causes that were lost, with the event that names them, to be told next.
+    lost: Vec<(EventId, EventId)>,
 }
 
 /// The events that one led to, the earliest first. After an error there are no more.
@@ -69,7 +72,7 @@ impl Ancestors {
     ) -> Result<Self, ReadError> {
         let walk = Walk { index, frames, as_of };
         let frontier = BinaryHeap::from([ByPosition(walk.entry(id)?)]);
-        Ok(Self { walk, frontier })
+        Ok(Self { walk, frontier, lost: Vec::new() })
     }
 
     fn step(&mut self, entry: IndexEntry) -> Result<Event, ReadError> {
@@ -80,7 +83,13 @@ impl Ancestors {
         let causes = event.header.dag.causes.as_slice();
         let found = self.walk.index.lookup(causes, self.walk.as_of)?;
         for (cause, entry) in causes.iter().zip(found) {
-            self.frontier.push(ByPosition(entry.ok_or(ReadError::NotFound { id: *cause })?));
+            match entry {
+                Some(entry) => self.frontier.push(ByPosition(entry)),
+                None if self.walk.index.gaps(event.header.position)?.is_empty() => {
+                    return Err(ReadError::NotFound { id: *cause });
+                }
+                None => self.lost.push((*cause, event.header.id)),
+            }
         }
         Ok(event)
     }
@@ -90,6 +99,9 @@ impl Iterator for Ancestors {
     type Item = Result<Event, ReadError>;
 
     fn next(&mut self) -> Option<Self::Item> {
+        if let Some((cause, effect)) = self.lost.pop() {
+            return Some(Err(ReadError::CauseLost { cause, effect }));
+        }
         let entry = self.frontier.pop()?.0;
         let item = self.step(entry);
         if item.is_err() {

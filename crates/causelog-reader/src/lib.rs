@@ -30,17 +30,20 @@
 //! # }
 //! ```
 
+mod compare;
 mod error;
 mod graph;
 mod query;
 mod reader;
 mod verify;
 
+pub use compare::{IndexQuestion, IndexReport};
 pub use error::ReadError;
 pub use graph::{Ancestors, Descendants};
-pub use query::{Events, Query};
+pub use query::{Events, Gaps, Query};
 pub use reader::Reader;
-pub use verify::{Finding, FindingKind, VerifyReport, verify};
+pub use verify::Checker;
+pub use verify::{Finding, FindingKind, VerifyReport, verify, verify_against};
 
 /// The example of the README, run as a test.
 #[cfg(doctest)]

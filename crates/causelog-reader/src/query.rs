@@ -1,6 +1,7 @@
 //! What is read, and the events as they come.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 
 use causelog_index::{Direction, Index, IndexEntry, Selection};
@@ -21,13 +22,25 @@ pub struct Query {
     pub from: Option<Position>,
     /// How many events at most; all unless given.
     pub limit: Option<u64>,
+    /// What is done where events were lost.
+    pub gaps: Gaps,
+}
+
+/// What a read does where events were lost: in a store that was salvaged, or is damaged and read all the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Gaps {
+    /// It tells, by [`ReadError::Lost`], and goes on: what was lost may have been of the region.
+    #[default]
+    Tell,
+    /// It passes over them.
+    PassOver,
 }
 
 impl Query {
     /// All events of a region, forwards.
     #[must_use]
     pub fn new(region: Region) -> Self {
-        Self { region, direction: Direction::Forwards, from: None, limit: None }
+        Self { region, direction: Direction::Forwards, from: None, limit: None, gaps: Gaps::Tell }
     }
 
     /// The last first.
@@ -46,6 +59,12 @@ impl Query {
     #[must_use]
     pub fn limit(self, limit: u64) -> Self {
         Self { limit: Some(limit), ..self }
+    }
+
+    /// Without being told where events were lost.
+    #[must_use]
+    pub fn over_gaps(self) -> Self {
+        Self { gaps: Gaps::PassOver, ..self }
     }
 }
 
@@ -66,7 +85,7 @@ const BATCH_MIN: usize = 16;
 const BATCH_MAX: usize = 1024;
 
 /// The events of a query, read as they are asked for, as of the moment of the question: what is appended later
-/// does not show. After an error there are no more.
+/// does not show. After an error there are no more, but after [`ReadError::Lost`].
 #[derive(Debug)]
 pub struct Events {
     index: Arc<dyn Index>,
@@ -78,6 +97,8 @@ pub struct Events {
     left: u64,
     batch: usize,
     entries: VecDeque<IndexEntry>,
+    /// The gaps ahead, in the query's direction, once the index has been asked for them.
+    gaps: Option<VecDeque<Range<Position>>>,
     done: bool,
 }
 
@@ -89,8 +110,18 @@ impl Events {
             Direction::Backwards => query.from.unwrap_or(as_of).min(as_of),
         };
         let left = query.limit.unwrap_or(u64::MAX);
-        let entries = VecDeque::new();
-        Self { index, frames, as_of, query, from, left, batch: BATCH_MIN, entries, done: left == 0 }
+        Self {
+            index,
+            frames,
+            as_of,
+            query,
+            from,
+            left,
+            batch: BATCH_MIN,
+            entries: VecDeque::new(),
+            gaps: None,
+            done: left == 0,
+        }
     }
 
     /// The end of the store when the question was asked.
@@ -100,19 +131,53 @@ impl Events {
     }
 
     fn step(&mut self) -> Result<Option<Event>, ReadError> {
+        if self.gaps.is_none() {
+            self.gaps = Some(self.gaps_ahead()?);
+        }
         loop {
-            let Some(entry) = self.entries.pop_front() else {
-                match self.fill()? {
-                    true => continue,
-                    false => return Ok(None),
-                }
-            };
+            let next = self.entries.front().copied();
+            if next.is_none() && self.fill()? {
+                continue;
+            }
+            if let Some(Range { start: from, end: to }) = self.gap_before(next) {
+                return Err(ReadError::Lost { from, to });
+            }
+            let Some(entry) = self.entries.pop_front() else { return Ok(None) };
             let event = read_entry(&mut self.frames, &entry)?;
             if self.query.region.matches(&event.header.facts()) {
                 self.left -= 1;
                 return Ok(Some(event));
             }
         }
+    }
+
+    /// The gaps within what is asked, in the order in which they are met.
+    fn gaps_ahead(&self) -> Result<VecDeque<Range<Position>>, ReadError> {
+        if self.query.gaps == Gaps::PassOver {
+            return Ok(VecDeque::new());
+        }
+        let asked = self.query.region.position_range();
+        let (start, end) = match self.query.direction {
+            Direction::Forwards => (asked.start.max(self.from), asked.end),
+            Direction::Backwards => (asked.start, asked.end.min(self.from)),
+        };
+        let gaps = self.index.gaps(self.as_of)?.into_iter();
+        let within = gaps.map(|gap| gap.start.max(start)..gap.end.min(end)).filter(|gap| gap.start < gap.end);
+        Ok(match self.query.direction {
+            Direction::Forwards => within.collect(),
+            Direction::Backwards => within.rev().collect(),
+        })
+    }
+
+    /// Takes the next gap, if it comes before an entry, or before the end.
+    fn gap_before(&mut self, entry: Option<IndexEntry>) -> Option<Range<Position>> {
+        let gaps = self.gaps.as_mut()?;
+        let gap = gaps.front()?;
+        let comes_before = entry.is_none_or(|entry| match self.query.direction {
+            Direction::Forwards => gap.start < entry.position,
+            Direction::Backwards => gap.start > entry.position,
+        });
+        gaps.pop_front_if(|_| comes_before)
     }
 
     /// Asks the index for the next entries; whether there are any.
@@ -144,7 +209,7 @@ impl Iterator for Events {
             return None;
         }
         let item = self.step().transpose();
-        self.done = !matches!(item, Some(Ok(_))) || self.left == 0;
+        self.done = !matches!(item, Some(Ok(_) | Err(ReadError::Lost { .. }))) || self.left == 0;
         item
     }
 }

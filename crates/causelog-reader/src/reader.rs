@@ -1,12 +1,14 @@
 //! The read side of a store.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use causelog_index::{Counts, Index};
 use causelog_segment::{Log, Published, Snapshot};
-use causelog_types::{Coordinate, Event, EventId, StoreHead, StreamHead};
+use causelog_types::{Coordinate, Event, EventId, Position, StoreHead, StreamHead};
 
 use crate::ReadError;
+use crate::compare::{IndexReport, compare};
 use crate::graph::{Ancestors, Descendants};
 use crate::query::{Events, Query, read_entry};
 
@@ -51,6 +53,24 @@ impl Reader {
     /// The index fails.
     pub fn counts(&self) -> Result<Counts, ReadError> {
         Ok(self.index.counts(self.published.load().end.position)?)
+    }
+
+    /// The positions whose events were lost: ranges that rise. Whoever asks for one of them by an id is told that
+    /// there is no such event, since nothing says any more which ids they had.
+    ///
+    /// # Errors
+    /// The index fails.
+    pub fn gaps(&self) -> Result<Vec<Range<Position>>, ReadError> {
+        Ok(self.index.gaps(self.published.load().end.position)?)
+    }
+
+    /// Asks the index everything that can be asked of single ids, streams, causes, entities, scopes, kinds and tags,
+    /// and compares each answer with a scan of the log. It holds about 300 bytes an event in memory.
+    ///
+    /// # Errors
+    /// The log is damaged, or the index does not answer. A wrong answer is no error here, but a finding.
+    pub fn compare_index(&self) -> Result<IndexReport, ReadError> {
+        compare(&*self.index, &self.log, &self.published.load())
     }
 
     /// The event with this id.

@@ -1,11 +1,17 @@
 //! Verification: every group, frame, chain and root, and the counts of what was covered.
 
-use std::collections::HashMap;
+mod checker;
+mod kept;
+
 use std::sync::Arc;
 
 use causelog_io::Storage;
-use causelog_segment::{DamageKind, Group, LogError, Segment, StoredEvent, TornTail, Visit, inspect};
-use causelog_types::{ByteOffset, Coordinate, Depth, EventHash, EventId, Header, Hlc, Revision, StoreHead};
+use causelog_segment::{DamageKind, LogError, TornTail, Visit, inspect};
+use causelog_types::{ByteOffset, Coordinate, Depth, EventId, Hlc, Position, Revision, StoreHead};
+
+use crate::IndexQuestion;
+pub use checker::Checker;
+use kept::KeptHead;
 
 /// What a verification has covered and found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,8 +20,12 @@ pub struct VerifyReport {
     pub head: StoreHead,
     /// Events that are right.
     pub events: u64,
-    /// Commit groups that are whole.
+    /// Commit groups that are whole, gaps included.
     pub groups: u64,
+    /// Gaps: where events were lost before the store was salvaged. No finding.
+    pub gaps: u64,
+    /// Positions in gaps, which hold no event.
+    pub lost: u64,
     /// Segments.
     pub segments: usize,
     /// Streams.
@@ -28,6 +38,9 @@ pub struct VerifyReport {
     pub dead_bytes: u64,
     /// Whether a writer, this store's own included, has it open: then only what it has published was looked at.
     pub in_use: bool,
+    /// When a head was given that had been kept elsewhere and the log has it: everything from this position up to
+    /// that head stands as it stood then.
+    pub proven_from: Option<Position>,
     /// All damage, in the order found.
     pub findings: Vec<Finding>,
 }
@@ -100,6 +113,27 @@ pub enum FindingKind {
     /// A payload is not the one that its header vouches for.
     #[error("the payload is not the one that its header vouches for")]
     PayloadChanged,
+    /// The log ends before a head that was kept elsewhere.
+    #[error(
+        "the log ends at position {found}, before the kept head at {kept}: its end was cut off, or the head is of another store; restore the rest from a backup"
+    )]
+    HeadCutOff {
+        /// The position of the kept head.
+        kept: Position,
+        /// Where the log ends.
+        found: Position,
+    },
+    /// The log has another root at the position of a head that was kept elsewhere.
+    #[error(
+        "the root at position {0} is not that of the kept head: an event before it was changed, or the head is of another store"
+    )]
+    HeadChanged(Position),
+    /// An index answers a question otherwise than the log.
+    #[error("the index does not say as the log does {0}; remove the index files")]
+    IndexDiffers(IndexQuestion),
+    /// The position of a head that was kept elsewhere lies where nothing can be read.
+    #[error("position {0} of the kept head lies in what is damaged or lost, so that nothing can be compared")]
+    HeadUnreadable(Position),
 }
 
 impl FindingKind {
@@ -115,6 +149,10 @@ impl FindingKind {
             Self::DepthBroken { .. } => "depth_broken",
             Self::ClockBroken { .. } => "clock_broken",
             Self::PayloadChanged => "payload_changed",
+            Self::HeadCutOff { .. } => "head_cut_off",
+            Self::HeadChanged(_) => "head_changed",
+            Self::IndexDiffers(_) => "index_differs",
+            Self::HeadUnreadable(_) => "head_unreadable",
         }
     }
 }
@@ -135,10 +173,31 @@ impl VerifyReport {
 /// # Errors
 /// There is no store, or the system refuses. Damage is no error here, but a finding.
 pub fn verify(storage: Arc<dyn Storage>) -> Result<VerifyReport, LogError> {
+    run(storage, None)
+}
+
+/// As [`verify`], and compares with a head that was kept elsewhere: then it is also a finding if anything was cut
+/// off before that head, or changed. [`VerifyReport::proven_from`] says from where on that holds.
+///
+/// A head to keep is what [`Reader::end`](crate::Reader::end) and every report give.
+///
+/// # Errors
+/// As [`verify`].
+pub fn verify_against(storage: Arc<dyn Storage>, kept: StoreHead) -> Result<VerifyReport, LogError> {
+    run(storage, Some(kept))
+}
+
+fn run(storage: Arc<dyn Storage>, kept: Option<StoreHead>) -> Result<VerifyReport, LogError> {
     let mut checker = Checker::default();
-    let inspection = inspect(storage, &mut |visit| match visit {
-        Visit::Group(group, segment) => checker.group(group, segment),
-        Visit::Break => checker.join_anew(),
+    let mut kept = kept.map(|head| KeptHead::new(head, storage.display()));
+    let inspection = inspect(storage, &mut |visit| {
+        if let Some(kept) = &mut kept {
+            kept.visit(&visit);
+        }
+        match visit {
+            Visit::Group(group, segment) => checker.group(group, segment),
+            Visit::Break => checker.join_anew(),
+        }
     })?;
     let damage = inspection.findings.into_iter().map(|found| Finding {
         file: found.file,
@@ -146,113 +205,28 @@ pub fn verify(storage: Arc<dyn Storage>) -> Result<VerifyReport, LogError> {
         kind: FindingKind::Damage(found.kind),
     });
     let mut findings: Vec<Finding> = damage.chain(checker.findings).collect();
+    let proven_from = match kept.map(|kept| kept.judge(inspection.head)) {
+        None => None,
+        Some(Ok(from)) => Some(from),
+        Some(Err(finding)) => {
+            findings.push(finding);
+            None
+        }
+    };
     findings.sort_by(|a, b| (&a.file, a.offset).cmp(&(&b.file, b.offset)));
     Ok(VerifyReport {
         head: inspection.head,
         events: checker.events,
         groups: inspection.groups,
+        gaps: checker.gaps,
+        lost: checker.lost,
         segments: inspection.segments,
         streams: checker.streams.len(),
         bytes: inspection.bytes,
         torn_tail: inspection.torn_tail,
         dead_bytes: inspection.dead_bytes,
         in_use: inspection.in_use,
+        proven_from,
         findings,
     })
-}
-
-/// Follows every stream and every cause.
-#[derive(Default)]
-struct Checker {
-    streams: HashMap<Coordinate, Link>,
-    depths: HashMap<EventId, Depth>,
-    /// How often the walk has been broken: links from before the last time bind nothing.
-    breaks: u32,
-    hlc: Option<Hlc>,
-    events: u64,
-    findings: Vec<Finding>,
-}
-
-struct Link {
-    revision: Revision,
-    hash: EventHash,
-    breaks: u32,
-}
-
-impl Checker {
-    fn join_anew(&mut self) {
-        self.breaks = self.breaks.saturating_add(1);
-    }
-
-    fn group(&mut self, group: &Group, segment: &Segment) {
-        for event in &group.events {
-            if let Err(kind) = self.event(event) {
-                let (file, offset) = (segment.path(), event.location.offset);
-                self.findings.push(Finding { file, offset, kind });
-            } else {
-                self.events += 1;
-            }
-            let header = &event.header;
-            let link = Link { revision: header.revision, hash: event.hash, breaks: self.breaks };
-            self.streams.insert(header.coordinate.clone(), link);
-            self.depths.insert(header.id, header.dag.depth);
-        }
-    }
-
-    fn event(&mut self, event: &StoredEvent) -> Result<(), FindingKind> {
-        let header = &event.header;
-        let found = header.dag.hlc;
-        if let Some(before) = self.hlc.replace(found)
-            && found <= before
-        {
-            return Err(FindingKind::ClockBroken { before, found });
-        }
-        if event.payload_is_right == Some(false) {
-            return Err(FindingKind::PayloadChanged);
-        }
-        if self.depths.contains_key(&header.id) {
-            return Err(FindingKind::IdTwice { id: header.id });
-        }
-        self.causes(header)?;
-        self.link(header)
-    }
-
-    fn causes(&self, header: &Header) -> Result<(), FindingKind> {
-        let mut deepest = None;
-        for cause in header.dag.causes.iter() {
-            match self.depths.get(&cause) {
-                Some(depth) => deepest = deepest.max(Some(*depth)),
-                // It may be among the events that are missing.
-                None if self.breaks > 0 => return Ok(()),
-                None => return Err(FindingKind::CauseMissing { cause }),
-            }
-        }
-        let expected = deepest.map_or(Depth(0), |deepest| Depth(deepest.0.saturating_add(1)));
-        let found = header.dag.depth;
-        match found == expected {
-            true => Ok(()),
-            false => Err(FindingKind::DepthBroken { expected, found }),
-        }
-    }
-
-    fn link(&self, header: &Header) -> Result<(), FindingKind> {
-        let stream = || header.coordinate.clone();
-        let link = self.streams.get(&header.coordinate);
-        let (expected, previous) = match link {
-            Some(link) if link.breaks == self.breaks => {
-                (Revision(link.revision.0.saturating_add(1)), Some(link.hash))
-            }
-            // Events of the stream may be missing: what stands here is taken as it is.
-            _ if self.breaks > 0 => return Ok(()),
-            _ => (Revision(0), None),
-        };
-        if header.revision != expected {
-            let found = header.revision;
-            return Err(FindingKind::RevisionBroken { stream: stream(), expected, found });
-        }
-        match header.previous_hash == previous {
-            true => Ok(()),
-            false => Err(FindingKind::ChainBroken { stream: stream(), revision: header.revision }),
-        }
-    }
 }

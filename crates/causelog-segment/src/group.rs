@@ -4,7 +4,7 @@ use causelog_types::{
     ByteOffset, EventHash, Header, Hlc, Location, Position, Root, SegmentNumber, planted, widen,
 };
 use causelog_wire::layout::GROUP_HEADER_BYTES;
-use causelog_wire::{Decoded, Flaw, GroupHeader, GroupKind, Rule, Salt, decode_frame, hash};
+use causelog_wire::{Decoded, Flaw, GapReason, GroupHeader, GroupKind, Rule, Salt, decode_frame, hash};
 
 use crate::error::DamageKind;
 
@@ -13,7 +13,9 @@ use crate::error::DamageKind;
 pub struct Group {
     /// What stands before its frames.
     pub header: GroupHeader,
-    /// Its events, in order.
+    /// Where it stands, its header included.
+    pub location: Location,
+    /// Its events, in order; none in a gap.
     pub events: Vec<StoredEvent>,
 }
 
@@ -57,6 +59,26 @@ impl Group {
         self.events.last().map(|event| event.header.dag.hlc)
     }
 
+    /// Whether it stands where events were lost, and holds none.
+    #[must_use]
+    pub fn is_gap(&self) -> bool {
+        self.header.kind != GroupKind::Events
+    }
+
+    /// The root before `position`, computed from the group's events; `None` outside of the group and inside a gap.
+    #[must_use]
+    pub fn root_at(&self, position: Position) -> Option<Root> {
+        let count = position.since(self.header.base).filter(|count| *count <= self.header.count)?;
+        if count == self.header.count {
+            return Some(self.header.root_after);
+        }
+        if self.is_gap() && count > 0 {
+            return None;
+        }
+        let before = self.events.iter().take(usize::try_from(count).unwrap_or(usize::MAX));
+        Some(before.fold(self.header.root_before, |root, event| hash::next_root(root, event.hash)))
+    }
+
     /// Reads the frames behind a group's header. `bytes` is the whole group.
     pub(crate) fn read(
         header: GroupHeader,
@@ -72,17 +94,33 @@ impl Group {
         if header.root_before != place.root {
             return Err((at, DamageKind::RootBroken(place.position)));
         }
-        if header.kind != GroupKind::Events {
-            return Err((at, DamageKind::Rule(Rule::Unsupported("gap group"))));
-        }
-        let events = read_frames(header, bytes, place, payloads)?;
-        let root = events.iter().fold(place.root, |root, event| hash::next_root(root, event.hash));
-        if root != header.root_after {
-            return Err((at, DamageKind::RootBroken(header.next())));
-        }
-        check_batches(&events)?;
-        Ok(Self { header, events })
+        let events = match header.kind {
+            GroupKind::Events => read_events(header, bytes, place, payloads)?,
+            GroupKind::Gap(GapReason::Lost) => Vec::new(),
+            GroupKind::Gap(GapReason::Dropped) => {
+                return Err((at, DamageKind::Rule(Rule::Unsupported("gap of dropped events"))));
+            }
+        };
+        let bytes = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        let location = Location { segment: place.segment, offset: at, bytes };
+        Ok(Self { header, location, events })
     }
+}
+
+/// Reads the frames of a group of events, which must give its root.
+fn read_events(
+    header: GroupHeader,
+    bytes: &[u8],
+    place: GroupPlace,
+    payloads: Payloads,
+) -> Result<Vec<StoredEvent>, Wrong> {
+    let events = read_frames(header, bytes, place, payloads)?;
+    let root = events.iter().fold(place.root, |root, event| hash::next_root(root, event.hash));
+    if root != header.root_after {
+        return Err((place.offset, DamageKind::RootBroken(header.next())));
+    }
+    check_batches(&events)?;
+    Ok(events)
 }
 
 fn read_frames(

@@ -63,6 +63,7 @@ mod names;
 mod open;
 mod published;
 mod report;
+mod rescue;
 mod scan;
 mod segment;
 mod survey;
@@ -76,10 +77,11 @@ pub use group::{Group, StoredEvent};
 pub use inspect::{Inspection, Visit, inspect};
 pub use lock::HeldLock;
 pub use log::{FrameReader, Groups, Log};
-pub use names::{FileName, index_name, segment_name, temporary_name};
+pub use names::{CLOSED_FILE, FileName, STORE_FILE, index_name, segment_name, temporary_name};
 pub use open::{open_reader, open_writer, reopen_writer};
 pub use published::{LogEnd, Published, Snapshot, Waited};
 pub use report::{Left, OpenReport, TornTail};
+pub use rescue::{Rescue, Rescued, RescuedGroups};
 pub use segment::{Segment, SegmentEnd, SegmentList, sealed_end};
 
 /// The example of the README, run as a test.

@@ -229,7 +229,13 @@ impl FrameReader {
         let i = segments.partition_point(|segment| segment.number() < number);
         let segment = segments.get(i).filter(|segment| segment.number() == number);
         let segment = segment.ok_or_else(|| missing(number))?;
-        let limit = sealed_end(segments, i).map_or(self.snapshot.end.offset.0, |end| end.length);
+        let is_last = i + 1 == segments.len();
+        let limit = match sealed_end(segments, i) {
+            Some(end) => end.length,
+            None if is_last => self.snapshot.end.offset.0,
+            // In a damaged log its successor may be missing.
+            None => u64::MAX,
+        };
         let window = Window::new(segment.file()?, limit);
         Ok(OpenSegment { segment: Arc::clone(segment), window, last_end: 0 })
     }

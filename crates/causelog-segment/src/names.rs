@@ -3,11 +3,11 @@
 use causelog_types::SegmentNumber;
 
 /// The store's identity.
-pub(crate) const STORE_FILE: &str = "store";
+pub const STORE_FILE: &str = "store";
 /// The writer's lock, with the slots of the published end.
 pub(crate) const LOCK_FILE: &str = "lock";
 /// The mark of a clean close.
-pub(crate) const CLOSED_FILE: &str = "closed";
+pub const CLOSED_FILE: &str = "closed";
 
 const DIGITS: usize = 20;
 

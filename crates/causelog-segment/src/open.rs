@@ -365,6 +365,7 @@ impl Found {
             unknown_names: survey.unknown.clone(),
             temporary_names: survey.temporary.clone(),
             epoch: self.epoch,
+            damage: Vec::new(),
         })
     }
 }

@@ -2,6 +2,8 @@
 
 use causelog_types::{ByteOffset, StoreHead};
 
+use crate::error::Damage;
+
 /// What an open found. Nothing in it is an error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenReport {
@@ -23,6 +25,8 @@ pub struct OpenReport {
     pub temporary_names: Vec<String>,
     /// Which opening by a writer this is; the last one's, if read-only.
     pub epoch: u64,
+    /// What is damaged, in the open of a damaged store; any other open fails at the first of it.
+    pub damage: Vec<Damage>,
 }
 
 /// How a store had been left.

@@ -204,7 +204,7 @@ impl Survey {
     }
 }
 
-fn read_head(file: &NamedFile, most: usize) -> Result<Vec<u8>, IoError> {
+pub(crate) fn read_head(file: &NamedFile, most: usize) -> Result<Vec<u8>, IoError> {
     let mut bytes = vec![0; most];
     let read = file.read(&mut bytes, 0)?;
     bytes.truncate(read);

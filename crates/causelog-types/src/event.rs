@@ -1,5 +1,8 @@
 //! Events: as they are offered, and as they stand in the log.
 
+use std::fmt;
+use std::str::FromStr;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -264,6 +267,30 @@ pub struct StoreHead {
     pub position: Position,
     /// The running hash over every event before it.
     pub root: Root,
+}
+
+/// A head as text, to keep elsewhere: the position, a colon, the root.
+impl fmt::Display for StoreHead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.position, self.root)
+    }
+}
+
+/// Reads what the head is shown as.
+impl FromStr for StoreHead {
+    type Err = InvalidValue;
+
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
+        let what =
+            "a head: a position in decimal digits, a colon, and the root there in 64 hexadecimal digits";
+        let read = || {
+            let (position, root) = text.split_once(':')?;
+            let digits = !position.is_empty() && position.bytes().all(|byte| byte.is_ascii_digit());
+            let position = Position(position.parse().ok().filter(|_| digits)?);
+            Some(Self { position, root: root.parse().ok()? })
+        };
+        read().ok_or_else(|| InvalidValue::Syntax { what, text: text.into() })
+    }
 }
 
 /// The last event of a stream.

@@ -213,6 +213,20 @@ fn ranges_hold_over_the_whole_region() {
     assert!(Region::any_of(vec![Clause::new(); 17]).is_err());
 }
 
+/// Spec: TYPE-12
+#[test]
+fn a_head_is_kept_as_text() {
+    let head = StoreHead { position: Position(26), root: Root([0xab; 32]) };
+    assert_eq!(head.to_string(), format!("26:{}", "ab".repeat(32)));
+    assert_eq!(head.to_string().parse(), Ok(head));
+    let root = "ab".repeat(32);
+    let wrong = [":", "26", &root, &format!("+26:{root}"), &format!("26:{root}0"), &format!("26 :{root}")];
+    for text in wrong.into_iter().chain([&*format!(":{root}"), &format!("18446744073709551616:{root}")]) {
+        let refused = text.parse::<StoreHead>().unwrap_err();
+        assert!(matches!(refused, InvalidValue::Syntax { .. }), "{text}: {refused}");
+    }
+}
+
 proptest! {
     /// Spec: TYPE-4
     #[test]

@@ -82,7 +82,7 @@ pub fn decode_frame(bytes: &[u8], salt: Salt, offset: ByteOffset) -> Decoded<Fra
     read_body(body, word & FRAME_ERASED_BIT != 0, offset).into()
 }
 
-fn body_length(word: u32) -> Result<usize, Rule> {
+pub(crate) fn body_length(word: u32) -> Result<usize, Rule> {
     if word & !(FRAME_ERASED_BIT | FRAME_LENGTH_MASK) != 0 {
         return Err(Rule::FrameLength);
     }

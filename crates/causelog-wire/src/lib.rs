@@ -68,6 +68,7 @@ mod index_file;
 mod index_rows;
 pub mod layout;
 mod msgpack;
+mod restamp;
 mod segment_header;
 mod small_files;
 
@@ -78,6 +79,7 @@ pub use group::{EncodeError, GapReason, GroupBuffer, GroupHeader, GroupKind, Gro
 pub use header::{decode_header, encode_header};
 pub use index_file::{BlockKind, IndexBlock, IndexFileHeader, decode_block, encode_block};
 pub use index_rows::{CauseRow, EventRow, StreamRow, TagRow};
+pub use restamp::restamp_group;
 pub use segment_header::{Predecessor, SegmentHeader};
 pub use small_files::{CleanClose, Slot, StoreIdentity};
 

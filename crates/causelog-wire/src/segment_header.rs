@@ -70,6 +70,17 @@ impl SegmentHeader {
         Self::read(bytes).map_err(|rule| Flaw { rule, offset: ByteOffset(0) }).into()
     }
 
+    /// Store and salt in a header whose checksum does not fit. Whether they are right shows by the groups behind it.
+    #[must_use]
+    pub fn claims(bytes: &[u8]) -> Option<(StoreId, Salt)> {
+        let mut fields = FixedReader::new(bytes.get(..SEGMENT_HEADER_BYTES)?);
+        let _: ([u8; 8], u16, u16) = (fields.array(), fields.u16(), fields.u16());
+        let store = fields.store();
+        let _: (u64, Position, Root) = (fields.u64(), fields.position(), fields.root());
+        let _: (u64, u32) = (fields.u64(), fields.u32());
+        Some((store, Salt(fields.u64())))
+    }
+
     fn read(bytes: &[u8]) -> Result<Self, Rule> {
         let mut fields = FixedReader::new(bytes);
         if fields.array() != SEGMENT_MAGIC {

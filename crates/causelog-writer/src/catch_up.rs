@@ -1,8 +1,9 @@
 //! Bringing an index up to its log, at every open.
 
 use causelog_index::{AppliedEvent, AppliedGroup, Index, Watermark};
-use causelog_segment::{Group, Log, Snapshot};
-use causelog_types::{Position, planted};
+use causelog_segment::{Group, Log, Rescue, Snapshot};
+use causelog_types::{Position, StoreHead, StoreId, planted};
+use causelog_wire::hash;
 
 use crate::error::CatchUpError;
 
@@ -21,9 +22,42 @@ pub fn catch_up(index: &dyn Index, log: &Log, snapshot: &Snapshot) -> Result<(),
         }
     };
     for group in log.groups(snapshot, from) {
-        apply(index, log, &group?)?;
+        apply(index, log.store(), &group?)?;
     }
     Ok(())
+}
+
+/// Fills an index with all that is good of a damaged log, with a gap wherever something is missing, and returns the
+/// end. Groups whose payloads are not the ones that their headers vouch for are missing too.
+///
+/// # Errors
+/// The index fails, or the system refuses.
+pub fn catch_up_damaged(index: &dyn Index, rescue: &Rescue) -> Result<StoreHead, CatchUpError> {
+    index.reset()?;
+    let store = rescue.identity().store;
+    let gap = |to: StoreHead| {
+        let after = Watermark { store, next: to.position, root: to.root };
+        index.apply(&AppliedGroup { events: &[], after })
+    };
+    let mut end = StoreHead { position: Position(0), root: hash::first_root(store) };
+    for rescued in rescue.groups() {
+        let group = rescued?.group;
+        if group.events.iter().any(|event| event.payload_is_right == Some(false)) {
+            continue;
+        }
+        let before = StoreHead { position: group.header.base, root: group.header.root_before };
+        if before.position > end.position {
+            gap(before)?;
+        }
+        apply(index, store, &group)?;
+        end = StoreHead { position: group.header.next(), root: group.header.root_after };
+    }
+    let proven = rescue.proven();
+    if proven.position > end.position {
+        gap(proven)?;
+        end = proven;
+    }
+    Ok(end)
 }
 
 /// Up to where the log confirms what the index says of itself.
@@ -39,14 +73,14 @@ fn confirmed(index: &dyn Index, log: &Log, snapshot: &Snapshot) -> Result<Option
     Ok(Some(next))
 }
 
-fn apply(index: &dyn Index, log: &Log, group: &Group) -> Result<(), CatchUpError> {
+fn apply(index: &dyn Index, store: StoreId, group: &Group) -> Result<(), CatchUpError> {
     let events: Vec<AppliedEvent<'_>> = group
         .events
         .iter()
         .map(|event| AppliedEvent::new(&event.header, event.hash, event.location))
         .collect();
     let header = &group.header;
-    let after = Watermark { store: log.store(), next: header.next(), root: header.root_after };
+    let after = Watermark { store, next: header.next(), root: header.root_after };
     index.apply(&AppliedGroup { events: &events, after })?;
     Ok(())
 }

@@ -62,7 +62,7 @@ mod stored;
 mod waiting;
 mod writer;
 
-pub use catch_up::catch_up;
+pub use catch_up::{catch_up, catch_up_damaged};
 pub use causelog_wire::EncodeError;
 pub use command::{AppendCondition, AppendReceipt, Command, Outcome, new_id};
 pub use durability::{Durability, RestartPolicy};

@@ -58,7 +58,8 @@ pub use causelog_io::{
     MemoryStorage, Random, RealStorage, SeededRandom, Storage, SystemClock, SystemRandom,
 };
 pub use causelog_reader::{
-    Ancestors, Descendants, Finding, FindingKind, Query, ReadError, VerifyReport, verify,
+    Ancestors, Descendants, Finding, FindingKind, Gaps, IndexQuestion, IndexReport, Query, ReadError,
+    VerifyReport, verify, verify_against,
 };
 pub use causelog_segment::{Damage, DamageKind, Left, LogError, OpenReport, TornTail};
 pub use causelog_types::{

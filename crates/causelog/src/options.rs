@@ -3,13 +3,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use causelog_index::Index;
+use causelog_index::{Index, MemoryIndex};
 use causelog_index_sealed::{IndexFiles, SealedIndex};
 use causelog_io::{Environment, IoError, RealStorage};
 use causelog_reader::Reader;
-use causelog_segment::{AppenderSettings, Published, open_reader, open_writer};
+use causelog_segment::{AppenderSettings, Published, Rescue, open_reader, open_writer};
 use causelog_types::{limits, widen};
-use causelog_writer::{Durability, RestartPolicy, Start, Writer, WriterSettings, catch_up};
+use causelog_writer::{Durability, RestartPolicy, Start, Writer, WriterSettings, catch_up, catch_up_damaged};
 
 use crate::{OpenError, Store};
 
@@ -115,6 +115,31 @@ impl Options {
         let (log, snapshot, report) = open_reader(&environment)?;
         let index = self.index.unwrap_or_else(|| SealedIndex::open(&log, &snapshot, IndexFiles::ReadOnly));
         catch_up(&*index, &log, &snapshot)?;
+        let reader = Reader::new(log, Published::new(snapshot), index);
+        Ok(Store::new(environment, reader, None, report))
+    }
+
+    /// Opens a damaged store read-only: everything that is still good is served, with explicit gaps where something is
+    /// not ([`ReadError::Lost`](crate::ReadError::Lost), [`Store::gaps`]), and
+    /// [`OpenReport::damage`](crate::OpenReport::damage) names what is damaged. It reads the whole log.
+    ///
+    /// # Errors
+    /// See [`OpenError`]: nothing says which store it was, a writer has it open, or a newer release wrote it.
+    pub fn open_damaged(self, path: impl AsRef<Path>) -> Result<Store, OpenError> {
+        let path = path.as_ref();
+        let storage = RealStorage::open(path).map_err(|error| not_opened(path, error))?;
+        self.open_damaged_in(Environment::real(Arc::new(storage)))
+    }
+
+    /// As [`Options::open_damaged`], in a directory, with a clock and with randomness of any kind.
+    ///
+    /// # Errors
+    /// As [`Options::open_damaged`].
+    pub fn open_damaged_in(self, environment: Environment) -> Result<Store, OpenError> {
+        self.check()?;
+        let rescue = Rescue::read(Arc::clone(&environment.storage))?;
+        let index = self.index.unwrap_or_else(|| Arc::new(MemoryIndex::new()));
+        let (log, snapshot, report) = rescue.open(catch_up_damaged(&*index, &rescue)?)?;
         let reader = Reader::new(log, Published::new(snapshot), index);
         Ok(Store::new(environment, reader, None, report))
     }

@@ -1,6 +1,7 @@
 //! An open store.
 
 use std::fmt;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +9,9 @@ use std::time::Duration;
 use causelog_gate::Receipt;
 use causelog_index::Counts;
 use causelog_io::{Environment, IoError};
-use causelog_reader::{Ancestors, Descendants, Query, ReadError, Reader, VerifyReport, verify};
+use causelog_reader::{
+    Ancestors, Descendants, IndexReport, Query, ReadError, Reader, VerifyReport, verify, verify_against,
+};
 use causelog_segment::{LogError, OpenReport};
 use causelog_types::{
     Coordinate, Event, EventId, NewEvent, Position, Region, StoreHead, StoreId, StreamHead,
@@ -63,6 +66,14 @@ impl Store {
     /// See [`OpenError`].
     pub fn open_read_only(path: impl AsRef<Path>) -> Result<Self, OpenError> {
         Options::default().open_read_only(path)
+    }
+
+    /// Opens a damaged store read-only, to serve what is still good: see [`Options::open_damaged`].
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn open_damaged(path: impl AsRef<Path>) -> Result<Self, OpenError> {
+        Options::default().open_damaged(path)
     }
 
     /// How a store is opened, where the defaults are not right.
@@ -200,7 +211,8 @@ impl Store {
         self.writer.as_ref().map(|writer| writer.notifications(region, capacity))
     }
 
-    /// The end of the store: where the next event will stand, and the root there.
+    /// The end of the store: where the next event will stand, and the root there. Kept elsewhere, it lets
+    /// [`Store::verify_against`] prove that nothing before it was cut off or changed.
     #[must_use]
     pub fn end(&self) -> StoreHead {
         self.reader.end()
@@ -212,6 +224,15 @@ impl Store {
     /// The index fails.
     pub fn counts(&self) -> Result<Counts, ReadError> {
         self.reader.counts()
+    }
+
+    /// The positions whose events were lost before the store was salvaged: ranges that rise; none in a store that
+    /// never was.
+    ///
+    /// # Errors
+    /// The index fails.
+    pub fn gaps(&self) -> Result<Vec<Range<Position>>, ReadError> {
+        self.reader.gaps()
     }
 
     /// The event with this id.
@@ -261,6 +282,25 @@ impl Store {
     /// The system refuses. Damage is no error here, but a finding.
     pub fn verify(&self) -> Result<VerifyReport, LogError> {
         verify(Arc::clone(&self.environment.storage))
+    }
+
+    /// As [`Store::verify`], and compares with a head that was kept elsewhere, out of reach of whoever could change
+    /// the store: the text of [`Store::end`], say, written to another machine from time to time. Then nothing
+    /// before that head can have been cut off or changed without a finding.
+    ///
+    /// # Errors
+    /// As [`Store::verify`].
+    pub fn verify_against(&self, kept: StoreHead) -> Result<VerifyReport, LogError> {
+        verify_against(Arc::clone(&self.environment.storage), kept)
+    }
+
+    /// Compares every answer of the index with a scan of the log: ids, heads, regions by entity, scope, kind and tag,
+    /// effects. It holds about 300 bytes an event in memory.
+    ///
+    /// # Errors
+    /// The log is damaged, or the index does not answer. A wrong answer is no error here, but a finding.
+    pub fn compare_index(&self) -> Result<IndexReport, ReadError> {
+        self.reader.compare_index()
     }
 
     /// Ends the log in order and gives up the lock.

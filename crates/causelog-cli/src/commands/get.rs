@@ -1,20 +1,19 @@
 //! `causelog get`: one event, whole.
 
 use std::io::Write;
-use std::path::PathBuf;
 
 use causelog::{Event, Evidence};
 
-use crate::args::{Format, Output};
-use crate::commands::open_to_read;
+use crate::args::{Format, Output, Source};
+use crate::commands::open_source;
 use crate::failure::{Failure, Status};
 use crate::id::NamedEvent;
 use crate::{json, table, time};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct GetArgs {
-    /// The store's directory.
-    dir: PathBuf,
+    #[command(flatten)]
+    source: Source,
     /// The event.
     id: NamedEvent,
     #[command(flatten)]
@@ -22,7 +21,7 @@ pub(crate) struct GetArgs {
 }
 
 pub(crate) fn run(args: &GetArgs, out: &mut dyn Write) -> Result<Status, Failure> {
-    let store = open_to_read(&args.dir)?;
+    let store = open_source(&args.source)?;
     let Some(event) = store.get(args.id.id)? else {
         return Err(Failure::NoEvent { given: args.id.given.clone(), id: args.id.id });
     };

@@ -1,14 +1,14 @@
 //! `causelog read`: the events of a region.
 
 use std::io::Write;
-use std::path::PathBuf;
 
 use causelog::{Category, Clause, Event, EventKind, InvalidValue, Position, Query, Region, Revision};
 use clap::ValueEnum;
 use comfy_table::{Row, Table};
 
-use crate::commands::open_to_read;
+use crate::args::Source;
 use crate::commands::read::range::Between;
+use crate::commands::{open_source, past_losses};
 use crate::failure::{Failure, Status};
 use crate::json::Values;
 use crate::{json, table, time};
@@ -34,8 +34,8 @@ enum EventsFormat {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct ReadArgs {
-    /// The store's directory.
-    dir: PathBuf,
+    #[command(flatten)]
+    source: Source,
     /// The last first.
     #[arg(long)]
     reverse: bool,
@@ -99,8 +99,8 @@ pub(crate) fn run(args: ReadArgs, out: &mut dyn Write) -> Result<Status, Failure
     }
     query.from = args.from.map(Position);
     query.limit = args.limit;
-    let store = open_to_read(&args.dir)?;
-    let events = store.read(query).map(|event| event.map_err(Failure::from));
+    let store = open_source(&args.source)?;
+    let events = store.read(query).filter_map(past_losses);
     match args.format {
         EventsFormat::Table => print_tables(out, events)?,
         EventsFormat::Json => print_values(Values::array(out), events)?,

@@ -1,26 +1,25 @@
 //! `causelog stat`: how much a store holds, and how it was found.
 
 use std::io::Write;
-use std::path::PathBuf;
 
 use causelog::{Left, OpenReport, Store};
 use serde_json::{Value, json};
 
-use crate::args::{Format, Output};
-use crate::commands::open_to_read;
+use crate::args::{Format, Output, Source};
+use crate::commands::open_source;
 use crate::failure::{Failure, Status};
 use crate::{json, table};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct StatArgs {
-    /// The store's directory.
-    dir: PathBuf,
+    #[command(flatten)]
+    source: Source,
     #[command(flatten)]
     output: Output,
 }
 
 pub(crate) fn run(args: &StatArgs, out: &mut dyn Write) -> Result<Status, Failure> {
-    let store = open_to_read(&args.dir)?;
+    let store = open_source(&args.source)?;
     match args.output.format {
         Format::Json => json::print(out, &document(&store)?)?,
         Format::Table => table::print(out, &mut table::pairs(rows(&store)?))?,
@@ -45,6 +44,7 @@ fn document(store: &Store) -> Result<Value, Failure> {
             "bytes": report.bytes,
             "torn_tail": report.torn_tail.as_ref().map(json::torn_tail),
             "dead_bytes": report.dead_bytes,
+            "damage": report.damage.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "unknown_names": report.unknown_names,
             "temporary_names": report.temporary_names,
         },
@@ -59,8 +59,7 @@ fn rows(store: &Store) -> Result<Vec<(&'static str, String)>, Failure> {
         ("streams", table::count(counts.streams)),
         ("segments", table::count(u64::try_from(report.segments).unwrap_or(u64::MAX))),
         ("bytes", table::count(report.bytes)),
-        ("next position", table::count(head.position.0)),
-        ("root there", head.root.to_string()),
+        ("head", head.to_string()),
         ("found", left_text(report).to_owned()),
         ("writers so far", table::count(report.epoch)),
     ];
@@ -72,6 +71,11 @@ fn rows(store: &Store) -> Result<Vec<(&'static str, String)>, Failure> {
     if report.dead_bytes > 0 {
         rows.push(("dead bytes", table::count(report.dead_bytes)));
     }
+    let lost: u64 = store.gaps()?.into_iter().map(|gap| gap.end.0.saturating_sub(gap.start.0)).sum();
+    if lost > 0 {
+        rows.push(("events lost", table::count(lost)));
+    }
+    rows.extend(report.damage.iter().map(|damage| ("damage", table::clean(&damage.to_string()))));
     for (name, files) in [("not ours", &report.unknown_names), ("unfinished", &report.temporary_names)] {
         if !files.is_empty() {
             rows.push((name, table::clean(&files.join(", "))));

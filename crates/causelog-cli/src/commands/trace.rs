@@ -4,13 +4,13 @@ mod print;
 mod tree;
 
 use std::io::Write;
-use std::path::PathBuf;
 
 use causelog::{Depth, Event, EventId, EventKind, Position, ReadError, Store};
 use clap::ValueEnum;
 use serde_json::Value;
 
-use crate::commands::open_to_read;
+use crate::args::Source;
+use crate::commands::{open_source, past_losses};
 use crate::failure::{Failure, Status};
 use crate::field::{Field, scalar_text};
 use crate::id::{NamedEvent, event_id};
@@ -41,8 +41,8 @@ enum TraceFormat {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct TraceArgs {
-    /// The store's directory.
-    dir: PathBuf,
+    #[command(flatten)]
+    source: Source,
     /// Which way: to its causes, their causes and so on, or to its effects.
     #[arg(value_enum, value_name = "ancestors|descendants", hide_possible_values = true)]
     along: Along,
@@ -73,9 +73,9 @@ struct Node {
 type Nodes<'a> = &'a mut dyn Iterator<Item = Result<Node, Failure>>;
 
 pub(crate) fn run(args: &TraceArgs, out: &mut dyn Write) -> Result<Status, Failure> {
-    let store = open_to_read(&args.dir)?;
+    let store = open_source(&args.source)?;
     let events = walk(&store, args.along, &args.id)?;
-    let nodes = &mut events.map(|event| Ok(Node::new(&event?, args.label.as_ref())));
+    let nodes = &mut events.filter_map(past_losses).map(|event| Ok(Node::new(&event?, args.label.as_ref())));
     match args.format {
         TraceFormat::Tree => tree::print(out, nodes, args.along)?,
         TraceFormat::Dot => print::dot(out, nodes, args.along)?,
@@ -93,7 +93,7 @@ pub(crate) fn ancestors(store: &Store, event: &str, label: &str) -> Result<(Stri
     let label: Field = label.parse().map_err(Failure::Misuse)?;
     let nodes = || -> Result<_, Failure> {
         let events = walk(store, Along::Ancestors, &named)?;
-        Ok(events.map(|event| Ok(Node::new(&event?, Some(&label)))))
+        Ok(events.filter_map(past_losses).map(|event| Ok(Node::new(&event?, Some(&label)))))
     };
     let mut tree = Vec::new();
     tree::print(&mut tree, &mut nodes()?, Along::Ancestors)?;

@@ -4,12 +4,12 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use causelog::{RealStorage, VerifyReport, verify};
+use causelog::{Finding, RealStorage, StoreHead, VerifyReport, verify, verify_against};
 use comfy_table::Table;
 use serde_json::{Value, json};
 
 use crate::args::{Format, Output};
-use crate::commands::check_directory;
+use crate::commands::{check_directory, open_to_read};
 use crate::failure::{Failure, Status, ended_quietly};
 use crate::{json, table};
 
@@ -20,16 +20,45 @@ const UNSUPPORTED: &str = "unsupported";
 pub(crate) struct VerifyArgs {
     /// The store's directory.
     dir: PathBuf,
+    /// Show too that nothing was cut off before a head that you have kept elsewhere, and nothing before it
+    /// changed: `head` as `stat` and `verify` print it.
+    #[arg(long, value_name = "POSITION:ROOT")]
+    expect_head: Option<StoreHead>,
+    /// Compare every answer of the index with the log too: ids, heads, entities, scopes, kinds, tags, effects.
+    #[arg(long)]
+    deep: bool,
     #[command(flatten)]
     output: Output,
 }
 
 pub(crate) fn run(args: &VerifyArgs, out: &mut dyn Write) -> Result<Status, Failure> {
     check_directory(&args.dir)?;
-    let report = verify(Arc::new(RealStorage::open(&args.dir).map_err(Failure::Directory)?))?;
+    let storage = Arc::new(RealStorage::open(&args.dir).map_err(Failure::Directory)?);
+    let mut report = match args.expect_head {
+        Some(kept) => verify_against(storage, kept),
+        None => verify(storage),
+    }?;
+    let index = match args.deep {
+        false => Compared::NotAsked,
+        // What cannot be read cannot be compared either.
+        true if !report.is_sound() => Compared::LogDamaged,
+        true => {
+            let compared = open_to_read(&args.dir)?.compare_index()?;
+            report.findings.extend(compared.findings);
+            Compared::Questions(compared.questions)
+        }
+    };
     let (verdict, status) = judge(&report);
-    ended_quietly(print(args.output.format, &report, verdict, out))?;
+    ended_quietly(print(args.output.format, &report, index, verdict, out))?;
     Ok(status)
+}
+
+/// Whether the index was compared with the log.
+#[derive(Clone, Copy)]
+enum Compared {
+    NotAsked,
+    LogDamaged,
+    Questions(u64),
 }
 
 /// What is said of a store, and the exit code for it.
@@ -46,16 +75,34 @@ pub(crate) fn judge(report: &VerifyReport) -> (&'static str, Status) {
 fn print(
     format: Format,
     report: &VerifyReport,
+    index: Compared,
     verdict: &'static str,
     out: &mut dyn Write,
 ) -> Result<(), Failure> {
     match format {
-        Format::Json => json::print(out, &document(report, verdict))?,
+        Format::Json => {
+            let mut document = document(report, verdict);
+            if let (Compared::Questions(questions), Value::Object(fields)) = (index, &mut document) {
+                fields.insert("index_questions".to_owned(), questions.into());
+            }
+            json::print(out, &document)?;
+        }
         Format::Table => {
-            table::print(out, &mut table::pairs(rows(report, verdict)))?;
+            let mut rows = rows(report, verdict);
+            match index {
+                Compared::NotAsked => {}
+                Compared::LogDamaged => rows.push(("index", "not compared: the log is damaged".to_owned())),
+                Compared::Questions(count) => {
+                    rows.push((
+                        "index",
+                        format!("{} compared with the log", table::counted(count, "answer")),
+                    ));
+                }
+            }
+            table::print(out, &mut table::pairs(rows))?;
             if !report.findings.is_empty() {
                 writeln!(out).map_err(Failure::Output)?;
-                table::print(out, &mut findings(report))?;
+                table::print(out, &mut listing(&report.findings))?;
             }
         }
     }
@@ -63,22 +110,12 @@ fn print(
 }
 
 pub(crate) fn document(report: &VerifyReport, verdict: &'static str) -> Value {
-    let findings: Vec<Value> = report
-        .findings
-        .iter()
-        .map(|finding| {
-            json!({
-                "file": finding.file,
-                "offset": finding.offset.0,
-                "kind": finding.kind.name(),
-                "message": finding.kind.to_string(),
-            })
-        })
-        .collect();
     json!({
         "verdict": verdict,
         "events": report.events,
         "groups": report.groups,
+        "gaps": report.gaps,
+        "lost": report.lost,
         "segments": report.segments,
         "streams": report.streams,
         "bytes": report.bytes,
@@ -86,7 +123,8 @@ pub(crate) fn document(report: &VerifyReport, verdict: &'static str) -> Value {
         "torn_tail": report.torn_tail.as_ref().map(json::torn_tail),
         "dead_bytes": report.dead_bytes,
         "in_use": report.in_use,
-        "findings": findings,
+        "proven_from": report.proven_from.map(|from| from.0),
+        "findings": documents(&report.findings),
     })
 }
 
@@ -99,9 +137,12 @@ fn rows(report: &VerifyReport, verdict: &'static str) -> Vec<(&'static str, Stri
         ("segments", counted(report.segments)),
         ("streams", counted(report.streams)),
         ("bytes covered", table::count(report.bytes)),
-        ("next position", table::count(report.head.position.0)),
-        ("root there", report.head.root.to_string()),
+        ("head", report.head.to_string()),
     ];
+    if report.gaps > 0 {
+        let (lost, gaps) = (table::counted(report.lost, "event"), table::counted(report.gaps, "gap"));
+        rows.push(("lost", format!("{lost} in {gaps}, before the store was salvaged: no damage")));
+    }
     if let Some(tail) = &report.torn_tail {
         let (file, offset, bytes) = (table::clean(&tail.file), tail.offset, table::count(tail.bytes));
         rows.push((
@@ -114,6 +155,9 @@ fn rows(report: &VerifyReport, verdict: &'static str) -> Vec<(&'static str, Stri
     if report.dead_bytes > 0 {
         rows.push(("dead bytes", format!("{}: no damage", table::count(report.dead_bytes))));
     }
+    if let Some(from) = report.proven_from {
+        rows.push(("kept head", format!("fits: all from position {from} up to it is as it was then")));
+    }
     if report.in_use {
         rows.push(("in use", "another process is writing; what it has published was checked".to_owned()));
     }
@@ -123,9 +167,23 @@ fn rows(report: &VerifyReport, verdict: &'static str) -> Vec<(&'static str, Stri
     rows
 }
 
-fn findings(report: &VerifyReport) -> Table {
+/// Findings for programs.
+pub(crate) fn documents(findings: &[Finding]) -> Vec<Value> {
+    let document = |finding: &Finding| {
+        json!({
+            "file": finding.file,
+            "offset": finding.offset.0,
+            "kind": finding.kind.name(),
+            "message": finding.kind.to_string(),
+        })
+    };
+    findings.iter().map(document).collect()
+}
+
+/// Findings for people.
+pub(crate) fn listing(findings: &[Finding]) -> Table {
     let mut table = table::listing(&["file", "offset", "kind", "what"]);
-    for finding in &report.findings {
+    for finding in findings {
         let (file, what) = (table::clean(&finding.file), table::clean(&finding.kind.to_string()));
         table.add_row([file, finding.offset.to_string(), finding.kind.name().to_owned(), what]);
     }

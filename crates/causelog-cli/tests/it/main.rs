@@ -19,6 +19,8 @@ mod import_bad;
 #[cfg(test)]
 mod read;
 #[cfg(test)]
+mod salvage;
+#[cfg(test)]
 mod single;
 #[cfg(test)]
 mod trace;

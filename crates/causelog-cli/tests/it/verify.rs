@@ -20,6 +20,40 @@ fn a_sound_store_is_covered_whole() {
     assert!(run(&["verify", &place.store()]).fine().contains("sound"));
 }
 
+/// Spec: VERIFY-3
+#[test]
+fn a_kept_head_shows_that_nothing_was_cut_off() {
+    let place = demo();
+    let stat = run(&["stat", &place.store()]).fine();
+    let head = stat.lines().find_map(|line| line.strip_prefix("head")).unwrap().trim().to_owned();
+    assert!(run(&["verify", &place.store()]).fine().contains(&head), "both print it");
+    let verify = |head: &str| run(&["verify", &place.store(), "--expect-head", head, "--format", "json"]);
+    assert_eq!(verify(&head).json()["proven_from"], 0);
+    let (_, root) = head.split_once(':').unwrap();
+    let told = |ran: &crate::helpers::Ran| -> serde_json::Value { serde_json::from_str(&ran.out).unwrap() };
+    for (head, kind) in [(format!("8:{root}"), "head_cut_off"), (format!("6:{root}"), "head_changed")] {
+        let ran = verify(&head);
+        assert_eq!((ran.code, &told(&ran)["findings"][0]["kind"]), (1, &kind.into()), "{ran:?}");
+        assert!(told(&ran)["proven_from"].is_null());
+    }
+    for wrong in ["7", "7:12", &format!("x:{root}")] {
+        verify(wrong).check_refused(2, &["--expect-head", "64 hexadecimal digits"]);
+    }
+}
+
+/// Spec: VERIFY-5
+#[test]
+fn the_index_is_compared_with_the_log() {
+    let place = demo();
+    let told = run(&["verify", &place.store(), "--deep", "--format", "json"]).json();
+    assert_eq!(told["verdict"], "sound");
+    assert!(told["index_questions"].as_u64().unwrap() > 30, "{told}");
+    assert!(run(&["verify", &place.store(), "--deep"]).fine().contains("answers compared with the log"));
+    flip(&segment(place.store()), 700);
+    let damaged = run(&["verify", &place.store(), "--deep"]);
+    assert!(damaged.code == 1 && damaged.out.contains("not compared"), "{damaged:?}");
+}
+
 #[test]
 fn damage_is_named_by_file_offset_and_kind() {
     let place = demo();

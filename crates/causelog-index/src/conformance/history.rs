@@ -17,6 +17,8 @@ pub(super) struct History {
     pub(super) events: Vec<Stored>,
     /// How many events there are after each group.
     ends: Vec<usize>,
+    /// A gap: before which event, and how many positions it takes.
+    gap: Option<(usize, u64)>,
 }
 
 /// One event.
@@ -114,6 +116,31 @@ impl History {
         }
     }
 
+    /// The same with a gap before a group: what stands behind it stands so much further on.
+    pub(super) fn with_gap(mut self, group: usize, positions: u64) -> Self {
+        let number = self.start(group);
+        self.gap = Some((number, positions));
+        for event in &mut self.events[number..] {
+            event.header.position.0 += positions;
+        }
+        self
+    }
+
+    /// The position after so many events.
+    pub(super) fn end(&self, count: usize) -> Position {
+        let skipped = self.gap.filter(|(number, _)| count > *number).map_or(0, |(_, positions)| positions);
+        Position(position(count).0.saturating_add(skipped))
+    }
+
+    /// Applies the gap.
+    pub(super) fn apply_gap(&self, index: &impl Index) -> Result<Watermark, IndexError> {
+        let (number, positions) = self.gap.unwrap_or_default();
+        let next = Position(position(number).0.saturating_add(positions));
+        let after = Watermark { store: STORE, next, root: Root(bytes(number, 0xa)) };
+        index.apply(&AppliedGroup { events: &[], after })?;
+        Ok(after)
+    }
+
     /// How many groups there are.
     pub(super) fn groups(&self) -> usize {
         self.ends.len()
@@ -131,7 +158,11 @@ impl History {
 
     /// The watermark after so many events; `None` without any.
     pub(super) fn watermark(&self, count: usize) -> Option<Watermark> {
-        (count > 0).then(|| watermark(STORE, count))
+        (count > 0).then(|| self.watermark_of(STORE, count))
+    }
+
+    fn watermark_of(&self, store: StoreId, count: usize) -> Watermark {
+        Watermark { store, next: self.end(count), root: Root(bytes(count, 0xf)) }
     }
 
     /// Applies some events as one group.
@@ -146,7 +177,7 @@ impl History {
         index: &impl Index,
         events: Range<usize>,
     ) -> Result<(), IndexError> {
-        let after = watermark(store, events.end);
+        let after = self.watermark_of(store, events.end);
         let events: Vec<AppliedEvent<'_>> = self.events[events]
             .iter()
             .map(|event| AppliedEvent::new(&event.header, event.hash, event.location))
@@ -164,10 +195,6 @@ pub(super) fn id(number: usize) -> EventId {
 /// A count of events as a position.
 pub(super) fn position(count: usize) -> Position {
     Position(u64::try_from(count).unwrap_or(u64::MAX))
-}
-
-fn watermark(store: StoreId, count: usize) -> Watermark {
-    Watermark { store, next: position(count), root: Root(bytes(count, 0xf)) }
 }
 
 /// A hash of sorts: the same for a number, different between sorts.

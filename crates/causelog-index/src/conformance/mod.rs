@@ -48,7 +48,7 @@ macro_rules! conformance {
     ($index:expr, $answers:expr $(,)?) => {
         $crate::conformance!(@tests $index, $answers,
             selects, pages, finds_heads, looks_up, follows_effects, counts, follows_scripts, refuses_gaps,
-            refuses_other_stores, forgets, shows_readers_whole_groups
+            tells_what_was_lost, refuses_other_stores, forgets, shows_readers_whole_groups
         );
     };
     (@tests $index:expr, $answers:expr, $($name:ident),*) => {
@@ -111,6 +111,13 @@ pub fn follows_scripts<I: Index>(make: impl Fn() -> I, answers: Answers) {
 pub fn refuses_gaps<I: Index>(make: impl Fn() -> I, answers: Answers) {
     run(&(draw::history(), any::<u16>()), |(history, drawn)| {
         script::check_gap(&make(), answers, &history.build()?, drawn)
+    });
+}
+
+/// A gap has no events, is told, and changes no answer about the others.
+pub fn tells_what_was_lost<I: Index>(make: impl Fn() -> I, answers: Answers) {
+    run(&(draw::history(), any::<u16>(), 1..50_u64), |(history, drawn, positions)| {
+        script::check_lost(&make(), answers, history.build()?, drawn, positions)
     });
 }
 

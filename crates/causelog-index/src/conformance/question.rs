@@ -9,7 +9,7 @@ use proptest::{option, prop_assert, prop_assert_eq, prop_oneof};
 
 use super::Answers;
 use super::draw::{self, ENTITIES, RegionSpec, SCOPES};
-use super::history::{History, id, position};
+use super::history::{History, id};
 use super::model::Model;
 use crate::{Direction, Index, IndexEntry, Selection};
 
@@ -107,7 +107,7 @@ impl Question {
         groups: usize,
     ) -> Result<(), TestCaseError> {
         let group = self.as_of.map_or(groups, |drawn| usize::from(drawn) % (groups + 1));
-        let as_of = position(history.start(group));
+        let as_of = history.end(history.start(group));
         let model = Model::new(history, history.start(groups), as_of);
         let begin = |direction| match direction {
             Direction::Forwards => Position(0),

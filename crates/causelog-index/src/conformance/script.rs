@@ -7,6 +7,8 @@ use proptest::strategy::Strategy;
 use proptest::test_runner::TestCaseError;
 use proptest::{prop_assert, prop_assert_eq, prop_oneof};
 
+use causelog_types::Position;
+
 use super::Answers;
 use super::history::{History, OTHER_STORE, position};
 use super::question::{self, Question, check_everything};
@@ -62,7 +64,7 @@ pub(super) fn check(
         prop_assert_eq!(index.watermark()?, history.watermark(history.start(groups)), "after {:?}", step);
     }
     let end = history.start(groups);
-    check_everything(index, answers, history, end, position(end))
+    check_everything(index, answers, history, end, history.end(end))
 }
 
 /// Does one step, when so many groups have been applied; returns how many there are now.
@@ -157,12 +159,12 @@ fn check_refusal(
             refuse(groups)?;
             let end = history.start(groups);
             prop_assert_eq!(index.watermark()?, history.watermark(end));
-            check_everything(index, answers, history, end, position(end))?;
+            check_everything(index, answers, history, end, history.end(end))?;
         }
         history.apply(index, history.group(groups))?;
     }
     let end = history.events.len();
-    check_everything(index, answers, history, end, position(end))
+    check_everything(index, answers, history, end, history.end(end))
 }
 
 /// Applies a history as another store's, forgets it, and applies one of this store.
@@ -183,5 +185,38 @@ pub(super) fn check_reset(
     }
     let end = new.events.len();
     prop_assert_eq!(index.watermark()?, new.watermark(end));
-    check_everything(index, answers, new, end, position(end))
+    check_everything(index, answers, new, end, new.end(end))
+}
+
+/// Applies a history with a gap before one of its groups, to be brought into range.
+pub(super) fn check_lost(
+    index: &impl Index,
+    answers: Answers,
+    history: History,
+    drawn: u16,
+    positions: u64,
+) -> Result<(), TestCaseError> {
+    let Some(moment) = usize::from(drawn).checked_rem(history.groups()) else { return Ok(()) };
+    let history = &history.with_gap(moment, positions);
+    for groups in 0..history.groups() {
+        let end = history.start(groups);
+        if groups == moment {
+            let before = history.end(end);
+            let after = history.apply_gap(index)?;
+            prop_assert_eq!(index.watermark()?, Some(after));
+            prop_assert_eq!(index.gaps(before)?, []);
+            prop_assert_eq!(index.gaps(after.next)?, [before..after.next]);
+            check_everything(index, answers, history, end, after.next)?;
+            history.apply_gap(index)?;
+            prop_assert_eq!(index.watermark()?, Some(after), "a gap applied again");
+        }
+        history.apply(index, history.group(groups))?;
+    }
+    for groups in 0..=history.groups() {
+        let end = history.end(history.start(groups));
+        check_everything(index, answers, history, history.events.len(), end)?;
+    }
+    let lost = history.end(history.start(moment));
+    prop_assert_eq!(index.gaps(Position(u64::MAX))?, [lost..Position(lost.0 + positions)]);
+    Ok(())
 }

@@ -1,5 +1,6 @@
 //! Tests of the suite itself: it lets pass what the contract allows, and sees what it forbids.
 
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use causelog_types::{Coordinate, EventId, Position, Region};
@@ -89,6 +90,10 @@ impl Index for Altered {
 
     fn counts(&self, as_of: Position) -> Result<Counts, IndexError> {
         self.index.counts(self.as_of(as_of))
+    }
+
+    fn gaps(&self, as_of: Position) -> Result<Vec<Range<Position>>, IndexError> {
+        self.index.gaps(self.as_of(as_of))
     }
 }
 

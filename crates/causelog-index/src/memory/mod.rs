@@ -3,6 +3,7 @@
 mod candidates;
 mod ids;
 mod names;
+mod places;
 mod plan;
 mod row;
 mod select;
@@ -11,6 +12,7 @@ mod streams;
 
 use std::fmt;
 use std::mem;
+use std::ops::Range;
 
 use causelog_types::{Coordinate, EventId, Position};
 use parking_lot::RwLock;
@@ -21,8 +23,9 @@ use state::State;
 
 /// The index that holds everything in memory, behind one lock.
 ///
-/// It gives no false matches. The first group may begin at any position; those after it follow without gaps, so
-/// that a position is the first one plus a row number. At most 2^32 - 1 events fit.
+/// It gives no false matches. The first group of events may begin at any position; those after it follow without
+/// gaps but those that it is told, so that a position is a row number and what the gaps before it add. At most
+/// 2^32 - 1 events fit.
 ///
 /// # Memory
 /// Per event about 100 bytes: 56 for its row, 16 for its id, 10 to 20 for finding it by its id, 12 for the rows of
@@ -112,6 +115,10 @@ impl Index for MemoryIndex {
 
     fn counts(&self, as_of: Position) -> Result<Counts, IndexError> {
         Ok(self.state.read().counts(as_of))
+    }
+
+    fn gaps(&self, as_of: Position) -> Result<Vec<Range<Position>>, IndexError> {
+        Ok(self.state.read().places.gaps(as_of))
     }
 }
 

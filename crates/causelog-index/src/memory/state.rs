@@ -1,6 +1,6 @@
 //! What the index holds: columns by row, and the rows by everything that can be asked for.
 //!
-//! The event at position `base + row` stands in that row. Rows are only ever added, so an answer as of a position
+//! Rows are in the order of positions, and gaps have none. Rows are only ever added, so an answer as of a position
 //! stays the same whatever is applied later.
 
 use std::collections::{BTreeMap, HashMap};
@@ -13,6 +13,7 @@ use causelog_types::{
 
 use super::ids::Ids;
 use super::names::{NameNumber, Names};
+use super::places::Places;
 use super::row::{Record, Row};
 use super::streams::Streams;
 use crate::{AppliedEvent, AppliedGroup, Counts, IndexEntry, IndexError, IndexedHead, Watermark};
@@ -21,8 +22,7 @@ use crate::{AppliedEvent, AppliedGroup, Counts, IndexEntry, IndexError, IndexedH
 #[derive(Default)]
 pub(super) struct State {
     pub(super) watermark: Option<Watermark>,
-    /// The position of row 0.
-    base: Position,
+    pub(super) places: Places,
     ids: Ids,
     pub(super) records: Vec<Record>,
     /// The tags of all rows, one row after the other.
@@ -38,17 +38,19 @@ impl State {
     /// Takes in a group. What is refused is refused before anything is changed; only a full index keeps a part
     /// of a group, beyond the watermark, and knows it again.
     pub(super) fn apply(&mut self, group: &AppliedGroup<'_>) -> Result<(), IndexError> {
-        let first = group.events.first().map_or(group.after.next, |event| event.position);
         if self.watermark.is_some_and(|known| known.store != group.after.store) {
             return Err(IndexError::OtherStore);
         }
+        let Some(first) = group.events.first().map(|event| event.position) else {
+            return self.skip(group.after);
+        };
         let expected = self.watermark.map_or(first, |known| known.next);
         if first > expected {
             return Err(IndexError::OutOfOrder { expected, found: first });
         }
         check_gapless(first, group)?;
         if self.watermark.is_none() {
-            *self = Self { base: first, ..Self::default() };
+            *self = Self { places: Places::from(first), ..Self::default() };
         }
         let known = self.position(self.end()).since(first).unwrap_or(0);
         for event in group.events.iter().skip(usize::try_from(known).unwrap_or(usize::MAX)) {
@@ -57,6 +59,25 @@ impl State {
         if self.watermark.is_none_or(|known| known.next < group.after.next) {
             self.watermark = Some(group.after);
         }
+        Ok(())
+    }
+
+    /// Goes on behind a gap, which ends at a watermark.
+    fn skip(&mut self, after: Watermark) -> Result<(), IndexError> {
+        let (expected, found) = (self.watermark.map_or(Position(0), |known| known.next), after.next);
+        if found <= expected {
+            return Ok(());
+        }
+        match self.watermark {
+            None => *self = Self { places: Places::from(expected), ..Self::default() },
+            // Only a full index knows events beyond its watermark, and no gap can stand in their place.
+            Some(_) if self.position(self.end()) > expected => {
+                return Err(IndexError::OutOfOrder { expected, found });
+            }
+            Some(_) => {}
+        }
+        self.places.skip(self.end(), found);
+        self.watermark = Some(after);
         Ok(())
     }
 
@@ -106,13 +127,12 @@ impl State {
 
     /// Where a row's event stands in the store.
     pub(super) fn position(&self, row: Row) -> Position {
-        Position(self.base.0.saturating_add(u64::from(row.0)))
+        self.places.position(row)
     }
 
-    /// The row of a position: the first one for what lies before, the end for what lies after.
+    /// The row of a position: the next one for what has none, the end for what lies after.
     pub(super) fn row(&self, position: Position) -> Row {
-        let rows = position.since(self.base).unwrap_or(0);
-        Row(u32::try_from(rows).unwrap_or(u32::MAX)).min(self.end())
+        self.places.row(position, self.end())
     }
 
     /// What the index says of a row.

@@ -116,15 +116,30 @@ fn an_older_group_does_not_move_the_watermark_back() {
     assert_eq!(index.watermark().unwrap(), Some(watermark(4)));
 }
 
+/// Spec: GROUP-7
 #[test]
-fn an_empty_group_moves_nothing_but_an_empty_index() {
+fn a_group_without_events_is_a_gap() {
+    let gaps = |index: &MemoryIndex, as_of| -> Vec<(u64, u64)> {
+        let gaps = index.gaps(Position(as_of)).unwrap();
+        gaps.into_iter().map(|gap| (gap.start.0, gap.end.0)).collect()
+    };
     let index = MemoryIndex::new();
     apply(&index, &[], 5).unwrap();
     assert_eq!(index.watermark().unwrap(), Some(watermark(5)));
-    assert_eq!(index.counts(END).unwrap(), Counts::default());
-    assert!(matches!(apply(&index, &[], 6), Err(IndexError::OutOfOrder { .. })));
+    assert_eq!((index.counts(END).unwrap(), gaps(&index, 9)), (Counts::default(), vec![(0, 5)]));
+    apply(&index, &[], 5).unwrap();
     apply(&index, &[header(5, "a", &[], &[])], 6).unwrap();
-    assert_eq!(index.watermark().unwrap(), Some(watermark(6)));
+    apply(&index, &[], 8).unwrap();
+    apply(&index, &[], 10).unwrap();
+    assert_eq!(index.watermark().unwrap(), Some(watermark(10)));
+    apply(&index, &[header(10, "a", &[], &[])], 11).unwrap();
+    // What was applied before is known, gaps too.
+    apply(&index, &[], 8).unwrap();
+    apply(&index, &[header(5, "a", &[], &[])], 6).unwrap();
+    assert_eq!(index.watermark().unwrap(), Some(watermark(11)));
+    assert_eq!(gaps(&index, 11), [(0, 5), (6, 10)]);
+    assert_eq!(gaps(&index, 6), [(0, 5)]);
+    assert_eq!((index.counts(Position(10)).unwrap().events, index.counts(END).unwrap().events), (1, 2));
 }
 
 #[test]

@@ -6,10 +6,10 @@ use causelog_index::{AppliedEvent, AppliedGroup, Index, MemoryIndex, Watermark};
 use causelog_io::{Environment, ManualClock, MemoryStorage};
 use causelog_segment::{Appender, AppenderSettings, Log, Published, Snapshot, open_reader, open_writer};
 use causelog_types::{
-    Causes, Coordinate, DagPosition, Depth, EventHash, EventId, EventKind, Header, Hlc, Payload, Position,
-    Revision, Tags,
+    ByteOffset, Causes, Coordinate, DagPosition, Depth, EventHash, EventId, EventKind, Header, Hlc, Payload,
+    Position, Revision, Root, Tags, widen,
 };
-use causelog_wire::{GroupBuffer, hash};
+use causelog_wire::{GapReason, GroupBuffer, GroupHeader, GroupKind, SegmentHeader, hash};
 
 use crate::Reader;
 
@@ -38,11 +38,16 @@ pub(super) fn stream(entity: &str) -> Coordinate {
 
 impl Forge {
     pub(super) fn new() -> Self {
-        let storage = MemoryStorage::new();
+        Self::over(MemoryStorage::new())
+    }
+
+    /// Goes on with the log of a directory.
+    fn over(storage: MemoryStorage) -> Self {
         let environment = Environment::memory(storage.clone(), ManualClock::new(1), 1);
         let (log, _, appender, _) =
             open_writer(&environment, AppenderSettings { segment_bytes: 4096 }).unwrap();
-        Self { storage, environment, log, appender, next: 0 }
+        let next = appender.end().position.0;
+        Self { storage, environment, log, appender, next }
     }
 
     /// The next event of a stream as a writer would make it: `previous` is the stream's event before.
@@ -93,6 +98,35 @@ impl Forge {
             last = Some((revision, self.write(&[event])[0]));
         }
         last.unwrap()
+    }
+
+    /// Closes the log, puts a gap behind its end, and opens it again.
+    pub(super) fn gap(self, positions: u64, root_after: Root) -> Self {
+        Self::over(self.with_gap(GapReason::Lost, positions, root_after))
+    }
+
+    /// The directory with a gap behind the end of its log.
+    pub(super) fn with_gap(self, reason: GapReason, positions: u64, root_after: Root) -> MemoryStorage {
+        let mut files = self.close().files();
+        files.retain(|(name, _)| name != "closed" && name != "lock");
+        let (_, segment) = files.iter_mut().rfind(|(name, _)| name.ends_with(".seg")).unwrap();
+        let header = SegmentHeader::decode(segment).whole().unwrap();
+        let mut groups = segment.windows(4).enumerate().filter(|(_, bytes)| bytes == b"CLGp");
+        let (start, end) = (groups.next_back().unwrap().0, segment.len());
+        let last =
+            GroupHeader::decode(&segment[start..], header.salt, ByteOffset(widen(start))).whole().unwrap();
+        let gap = GroupHeader {
+            kind: GroupKind::Gap(reason),
+            length: 0,
+            count: positions,
+            base: last.next(),
+            synced_to: last.next(),
+            root_before: last.root_after,
+            root_after,
+            ..last
+        };
+        segment.extend(gap.encode(header.salt, ByteOffset(widen(end))));
+        MemoryStorage::from_files(files)
     }
 
     /// The directory after a clean close.

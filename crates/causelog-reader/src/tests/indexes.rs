@@ -1,5 +1,7 @@
 //! Indexes that are allowed less than exact answers, and some that lie.
 
+use std::ops::Range;
+
 use causelog_index::{
     AppliedGroup, Counts, Index, IndexEntry, IndexError, IndexedHead, MemoryIndex, Selection, Watermark,
 };
@@ -21,9 +23,26 @@ pub(super) enum Change {
     WrongPlaces,
     /// No question is answered.
     Fails,
+    /// One answer is wrong, or lacks its last entry.
+    Wrong(Answer),
+}
+
+/// An answer to be made wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    Counts,
+    Gaps,
+    Lookups,
+    Heads,
+    Effects,
+    Selections,
 }
 
 impl Changed {
+    fn lacks(&self, answer: Answer) -> bool {
+        self.change == Change::Wrong(answer)
+    }
+
     fn entry(&self, entry: IndexEntry) -> IndexEntry {
         if self.change != Change::WrongPlaces {
             return entry;
@@ -72,22 +91,31 @@ impl Index for Changed {
         if self.change == Change::NoHashes {
             heads.iter_mut().flatten().for_each(|head| head.hash = None);
         }
+        if self.lacks(Answer::Heads) {
+            heads.iter_mut().flatten().for_each(|head| head.revision.0 += 1);
+        }
         Ok(heads)
     }
 
     fn lookup(&self, ids: &[EventId], as_of: Position) -> Result<Vec<Option<IndexEntry>>, IndexError> {
         self.check()?;
-        let found = self.index.lookup(ids, as_of)?;
+        let mut found = self.index.lookup(ids, as_of)?;
+        if self.lacks(Answer::Lookups) {
+            found[0] = None;
+        }
         Ok(found.into_iter().map(|entry| entry.map(|entry| self.entry(entry))).collect())
     }
 
     fn select(&self, selection: &Selection<'_>) -> Result<Vec<IndexEntry>, IndexError> {
         self.check()?;
         let everything = Region::all().with_library_events();
-        let found = match self.change {
+        let mut found = match self.change {
             Change::FalseMatches => self.index.select(&Selection { region: &everything, ..*selection })?,
             _ => self.index.select(selection)?,
         };
+        if self.lacks(Answer::Selections) {
+            found.pop();
+        }
         Ok(found.into_iter().map(|entry| self.entry(entry)).collect())
     }
 
@@ -99,11 +127,26 @@ impl Index for Changed {
         as_of: Position,
     ) -> Result<Vec<IndexEntry>, IndexError> {
         self.check()?;
-        self.index.effects(cause, from, limit, as_of)
+        let mut effects = self.index.effects(cause, from, limit, as_of)?;
+        if self.lacks(Answer::Effects) {
+            effects.pop();
+        }
+        Ok(effects)
     }
 
     fn counts(&self, as_of: Position) -> Result<Counts, IndexError> {
         self.check()?;
-        self.index.counts(as_of)
+        let mut counts = self.index.counts(as_of)?;
+        counts.events += u64::from(self.lacks(Answer::Counts));
+        Ok(counts)
+    }
+
+    fn gaps(&self, as_of: Position) -> Result<Vec<Range<Position>>, IndexError> {
+        self.check()?;
+        let mut gaps = self.index.gaps(as_of)?;
+        if self.lacks(Answer::Gaps) {
+            gaps.pop();
+        }
+        Ok(gaps)
     }
 }

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use causelog_io::MemoryStorage;
-use causelog_types::{Causes, Depth, EventHash, Hlc, Payload, Revision};
+use causelog_types::{Causes, Depth, EventHash, Hlc, Payload, Position, Revision, Root, StoreHead};
 use causelog_wire::hash;
 
 use super::forge::{Forge, Forged, id};
-use crate::{FindingKind, VerifyReport, verify};
+use crate::{FindingKind, VerifyReport, verify, verify_against};
 
 fn report(storage: &MemoryStorage) -> VerifyReport {
     verify(Arc::new(storage.clone())).unwrap()
@@ -151,4 +151,62 @@ fn a_salted_payload_is_right_with_its_salt() {
     let reader = forge.reader(|index| Arc::new(index));
     assert_eq!(reader.get(id(0)).unwrap().unwrap().decode::<u64>().unwrap(), 0);
     assert!(report(&forge.close()).is_sound());
+}
+
+/// Whatever position a head has, inside a group too, it fits the log it was kept of and no other.
+///
+/// Spec: VERIFY-3, HASH-6
+#[test]
+fn a_kept_head_fits_its_log_alone() {
+    let mut forge = Forge::new();
+    let last = forge.chain("door", 2);
+    let (first, second) = (forge.event(0, "door", Some(last)), forge.event(1, "siren", None));
+    let hashes = forge.write(&[first, second]);
+    let before = forge.snapshot().end.head();
+    forge.chain("lamp", 3);
+    let end = forge.snapshot().end.head();
+    let storage = forge.close();
+    let whole = report(&storage);
+    let against = |kept| verify_against(Arc::new(storage.clone()), kept).unwrap();
+    let inside = hash::next_root(root_at(&storage, Position(2)), hashes[0]);
+    let heads = [end, before, StoreHead { position: Position(3), root: inside }];
+    for kept in heads.into_iter().chain([root_0(&storage)]) {
+        let found = against(kept);
+        assert_eq!(found, VerifyReport { proven_from: Some(Position(0)), ..whole.clone() }, "{kept}");
+        let other = StoreHead { root: Root([9; 32]), ..kept };
+        let found = against(other);
+        assert_eq!(found.findings[0].kind, FindingKind::HeadChanged(kept.position));
+        assert_eq!((found.findings.len(), found.proven_from), (1, None));
+    }
+    let beyond = StoreHead { position: Position(end.position.0 + 1), ..end };
+    let found = &against(beyond).findings[0];
+    assert!(found.file.ends_with(".seg") && found.offset.0 > 148, "{found}");
+    assert_eq!(found.kind, FindingKind::HeadCutOff { kept: beyond.position, found: end.position });
+}
+
+/// Spec: VERIFY-3
+#[test]
+fn a_kept_head_inside_damage_cannot_be_compared() {
+    let mut forge = Forge::new();
+    let (_, hash) = forge.chain("door", 1);
+    let (first, second) = (forge.event(0, "door", Some((0, hash))), forge.event(1, "siren", None));
+    forge.write(&[first, second]);
+    forge.chain("lamp", 2);
+    let kept = StoreHead { position: Position(2), root: Root([1; 32]) };
+    let mut files = forge.close().files();
+    let segment = files.iter_mut().find(|(name, _)| name.ends_with(".seg")).unwrap();
+    let group = segment.1.windows(4).enumerate().filter(|(_, bytes)| bytes == b"CLGp").nth(1).unwrap().0;
+    segment.1[group + 150] ^= 1;
+    let found = verify_against(Arc::new(MemoryStorage::from_files(files)), kept).unwrap();
+    assert!(found.findings.iter().any(|found| found.kind == FindingKind::HeadUnreadable(kept.position)));
+}
+
+fn root_at(storage: &MemoryStorage, position: Position) -> Root {
+    let environment = causelog_io::Environment::real(Arc::new(storage.clone()));
+    let (log, snapshot, _) = causelog_segment::open_reader(&environment).unwrap();
+    log.root_at(&snapshot, position).unwrap().unwrap()
+}
+
+fn root_0(storage: &MemoryStorage) -> StoreHead {
+    StoreHead { position: Position(0), root: root_at(storage, Position(0)) }
 }

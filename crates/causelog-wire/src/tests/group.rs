@@ -235,3 +235,37 @@ fn what_nothing_could_read_is_not_written() {
     let last = GroupMeta { base: Position(u64::MAX - 1), ..meta() };
     assert_eq!(buffer.seal(SALT, OFFSET, &last), Err(EncodeError::Unreadable(Rule::Range("count"))));
 }
+
+/// A group at another place has other checksums and nothing else: what it holds, erased payloads too, stays as it is.
+///
+/// Spec: WIRE-9, HASH-6, SALVAGE-1
+#[test]
+fn a_group_is_stamped_anew_for_another_place() {
+    let (bytes, frames) = group_of(&three());
+    let (from, to) = ((SALT, OFFSET), (Salt(99), ByteOffset(5000)));
+    let header = decode(&bytes).whole().unwrap();
+    let mut moved = bytes.clone();
+    restamp_group(&mut moved, from, to).unwrap();
+    assert_eq!(GroupHeader::decode(&moved, to.0, to.1), Decoded::Whole(header));
+    for (expected, place) in three().into_iter().zip(&frames) {
+        let frame = decode_frame(&moved[place.clone()], to.0, to.1.plus(place.start)).whole().unwrap();
+        assert_eq!(frame.header, expected);
+        let stood = decode_frame(&bytes[place.clone()], from.0, from.1.plus(place.start)).whole().unwrap();
+        assert_eq!((frame.header_bytes, frame.stored_payload), (stood.header_bytes, stood.stored_payload));
+    }
+    restamp_group(&mut moved, to, from).unwrap();
+    assert_eq!(moved, bytes, "and back");
+    // Nothing is given a right checksum that had a wrong one.
+    for at in [20, frames[0].start + 4, frames[0].end - 1, frames[2].start + 9, bytes.len() - 1] {
+        let mut wrong = bytes.clone();
+        wrong[at] ^= 1;
+        assert!(restamp_group(&mut wrong, from, to).is_err(), "byte {at}");
+    }
+    assert!(restamp_group(&mut bytes.clone(), to, from).is_err(), "it does not stand there");
+    for cut in [0, GROUP_HEADER_BYTES - 1, GROUP_HEADER_BYTES + 3, bytes.len() - 1] {
+        assert!(restamp_group(&mut bytes[..cut].to_vec(), from, to).is_err(), "cut to {cut}");
+    }
+    let mut gap = gap(GapReason::Lost).encode(SALT, OFFSET);
+    restamp_group(&mut gap, from, to).unwrap();
+    assert!(GroupHeader::decode(&gap, to.0, to.1).whole().is_some());
+}

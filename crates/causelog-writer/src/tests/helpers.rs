@@ -1,5 +1,6 @@
 //! What the tests share: a machine over a directory in memory, and an index that fails on demand.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -176,5 +177,9 @@ impl Index for Fragile {
 
     fn counts(&self, as_of: Position) -> Result<Counts, IndexError> {
         self.index.counts(as_of)
+    }
+
+    fn gaps(&self, as_of: Position) -> Result<Vec<Range<Position>>, IndexError> {
+        self.index.gaps(as_of)
     }
 }

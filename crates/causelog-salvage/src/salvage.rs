@@ -1,0 +1,153 @@
+//! Reading the damaged store, and writing the new one.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use causelog_io::{Environment, IoError, Storage};
+use causelog_reader::{Checker, Finding, FindingKind, verify};
+use causelog_segment::{Damage, Group, Rescue, Rescued, STORE_FILE};
+use causelog_types::{Position, Revision, StoreHead};
+use causelog_wire::hash;
+
+use crate::copy::Copy;
+use crate::{LostRevisions, SalvageError, SalvageReport};
+
+/// A damaged store, looked through. While this is held, no writer opens it.
+#[derive(Debug)]
+pub struct Salvage {
+    rescue: Rescue,
+}
+
+impl Salvage {
+    /// Looks through a damaged store. Changes nothing.
+    ///
+    /// # Errors
+    /// There is no store, it is in use, a newer release wrote it, or the system refuses. Damage is no error here.
+    pub fn read(damaged: Arc<dyn Storage>) -> Result<Self, SalvageError> {
+        Ok(Self { rescue: Rescue::read(damaged)? })
+    }
+
+    /// Writes all that is good into an empty directory, and verifies it there.
+    ///
+    /// It holds the id and the depth of every event in memory, about 40 bytes each, as a verification does.
+    ///
+    /// # Errors
+    /// See [`SalvageError`]. What is left in the directory is then no store.
+    pub fn write(&self, to: &Environment) -> Result<SalvageReport, SalvageError> {
+        let directory = || to.storage.display();
+        if !to.storage.list().map_err(IoError::on("list", directory()))?.is_empty() {
+            return Err(SalvageError::NotEmpty { directory: directory() });
+        }
+        let identity = self.rescue.identity();
+        let first = StoreHead { position: Position(0), root: hash::first_root(identity.store) };
+        let mut work = Work {
+            copy: Copy::begin_in(to, identity, first)?,
+            checker: Checker::default(),
+            rejected: first,
+            report: SalvageReport {
+                store: identity.store,
+                head: first,
+                events: 0,
+                groups: 0,
+                lost: Vec::new(),
+                streams: Vec::new(),
+                torn_tail: self.rescue.torn_tail().cloned(),
+                findings: self.rescue.findings().iter().map(finding).collect(),
+            },
+        };
+        let mut groups = self.rescue.groups();
+        for rescued in &mut groups {
+            work.take(rescued?)?;
+        }
+        work.report.findings.extend(groups.contradictions().iter().map(finding));
+        let end = [self.rescue.proven(), work.rejected].into_iter().max_by_key(|head| head.position);
+        let report = work.finish(end)?;
+        let verified = verify(Arc::clone(&to.storage))?;
+        let Some(unsound) = verified.findings.into_iter().next() else { return Ok(report) };
+        to.storage.remove(STORE_FILE).map_err(IoError::on("remove the store file in", directory()))?;
+        Err(SalvageError::NotSound(unsound))
+    }
+}
+
+struct Work<'a> {
+    copy: Copy<'a>,
+    checker: Checker,
+    /// The end of the groups that are whole and do not follow: what they held was there once.
+    rejected: StoreHead,
+    report: SalvageReport,
+}
+
+impl Work<'_> {
+    fn take(&mut self, mut rescued: Rescued) -> Result<(), SalvageError> {
+        let header = rescued.group.header;
+        let before = StoreHead { position: header.base, root: header.root_before };
+        if before.position > self.copy.head.position {
+            self.checker.join_anew();
+        }
+        let streams = self.lost_revisions(&rescued.group);
+        let refused = self.checker.admit(&rescued.group).err();
+        if let Some(kind) = refused {
+            let (file, offset) = (rescued.segment.path(), rescued.group.location.offset);
+            self.report.findings.push(Finding { file, offset, kind });
+            self.rejected = StoreHead { position: header.next(), root: header.root_after };
+            return Ok(());
+        }
+        self.gap(before)?;
+        if rescued.group.is_gap() {
+            return self.gap(StoreHead { position: header.next(), root: header.root_after });
+        }
+        if self.copy.group(&mut rescued)? {
+            self.report.streams.extend(streams);
+            self.report.groups += 1;
+            self.report.events = self.report.events.saturating_add(header.count);
+        }
+        Ok(())
+    }
+
+    /// Leaves a gap up to a later end, if it is later.
+    fn gap(&mut self, to: StoreHead) -> Result<(), SalvageError> {
+        let from = self.copy.head.position;
+        if to.position <= from {
+            return Ok(());
+        }
+        self.copy.gap(to)?;
+        match self.report.lost.last_mut() {
+            Some(last) if last.end == from => last.end = to.position,
+            _ => self.report.lost.push(from..to.position),
+        }
+        Ok(())
+    }
+
+    /// Where the revisions of a group jump.
+    fn lost_revisions(&self, group: &Group) -> Vec<LostRevisions> {
+        let mut due = HashMap::new();
+        let mut lost = Vec::new();
+        for event in &group.events {
+            let (stream, found) = (&event.header.coordinate, event.header.revision);
+            let last = self.checker.last_revision(stream);
+            let known = last.map_or(Revision(0), |last| Revision(last.0.saturating_add(1)));
+            let expected = due.insert(stream, Revision(found.0.saturating_add(1))).unwrap_or(known);
+            if expected < found {
+                let (stream, before) = (stream.clone(), event.header.position);
+                lost.push(LostRevisions { stream, revisions: expected..found, before });
+            }
+        }
+        lost
+    }
+
+    fn finish(mut self, end: Option<StoreHead>) -> Result<SalvageReport, SalvageError> {
+        if let Some(end) = end {
+            self.gap(end)?;
+        }
+        self.report.head = self.copy.head;
+        self.copy.finish()?;
+        let (events, lost) = (self.report.events, self.report.lost_events());
+        tracing::info!(events, lost, head = %self.report.head, "salvaged");
+        Ok(self.report)
+    }
+}
+
+fn finding(damage: &Damage) -> Finding {
+    let Damage { file, offset, kind } = damage.clone();
+    Finding { file, offset, kind: FindingKind::Damage(kind) }
+}

@@ -1,0 +1,6 @@
+//! Stores that are damaged in every way, and what is saved of them.
+
+mod crashes;
+mod damages;
+mod lab;
+mod property;
