@@ -10,6 +10,8 @@ use causelog_torture::damage::{self, Verdicts as DamageVerdicts};
 use causelog_torture::exhaustive::{self, Bounds, Counted};
 use causelog_torture::faults::{self, Failed};
 use causelog_torture::history::{History, LIVES, Part};
+use causelog_torture::matrix::judge::{Tally as Judged, run as run_matrix};
+use causelog_torture::matrix::samples::{Left, Sample};
 use causelog_torture::scripts::SCRIPTS;
 use causelog_torture::shrink::{attempt, shrink};
 use causelog_torture::syncs::{self, Verdict, Verdicts};
@@ -44,6 +46,18 @@ enum What {
     },
     /// The scripts with every call failing in every way, behind the shared writer.
     Faults,
+    /// A small store with every bit of every file damaged, and everything that can happen to whole files.
+    Matrix {
+        /// Of the cases by bit and byte, only each so many-th.
+        #[arg(long, default_value_t = 1)]
+        step: usize,
+        /// How many threads.
+        #[arg(long, default_value_t = 2)]
+        threads: usize,
+        /// Prints what was said of which damage as well.
+        #[arg(long)]
+        table: bool,
+    },
     /// Random stores, damaged in many ways.
     Damage {
         /// The first seed.
@@ -84,6 +98,7 @@ fn main() -> ExitCode {
         What::Syncs { states } => ignore_syncs(states),
         What::Faults => fail_calls(),
         What::Damage { seed, stores } => damage_stores(seed, stores),
+        What::Matrix { step, threads, table } => matrix(step, threads.max(1), table),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -241,4 +256,40 @@ fn damage_stores(seed: u64, stores: u64) -> anyhow::Result<()> {
         all.cases, all.refused, all.found, all.torn, all.unchanged, all.untold
     );
     Ok(())
+}
+
+fn matrix(step: usize, threads: usize, table: bool) -> anyhow::Result<()> {
+    for left in Left::ALL {
+        let (sample, begun) = (Sample::make(left)?, Instant::now());
+        let judged = shares(&sample, step, threads)?;
+        println!(
+            "{}: {} cases: {} detected, {} changed nothing readable, {} cannot be told; 0 wrong, 0 silent, 0 panics \
+             ({:.0} s)",
+            left.name(),
+            judged.cases,
+            judged.detected,
+            judged.unchanged,
+            judged.untold,
+            begun.elapsed().as_secs_f64()
+        );
+        for ((class, place, verdict), count) in judged.table.iter().filter(|_| table) {
+            println!("  {class:22} {place:32} {verdict:22} {count:8}");
+        }
+    }
+    Ok(())
+}
+
+fn shares(sample: &Sample, step: usize, threads: usize) -> anyhow::Result<Judged> {
+    std::thread::scope(|scope| {
+        let work = |share| move || run_matrix(sample, step, share, threads);
+        let workers: Vec<_> = (0..threads).map(|share| scope.spawn(work(share))).collect();
+        let mut judged = Judged::default();
+        for worker in workers {
+            match worker.join() {
+                Ok(more) => judged += more?,
+                Err(_) => anyhow::bail!("a thread of the matrix panicked"),
+            }
+        }
+        Ok(judged)
+    })
 }

@@ -115,6 +115,10 @@ impl Walk<'_> {
         if self.end.map_or(first.position != Position(0), |end| end.position != first.position) {
             (self.visit)(Visit::Break);
         }
+        let before = self.end.map(|end| (end.position, end.hlc)).unwrap_or_default();
+        if before.0 == first.position && before.1 != first.hlc {
+            self.find(segment, ByteOffset(0), DamageKind::SegmentOutOfOrder);
+        }
         let sealed = sealed_end(&self.survey.segments, i);
         let is_last = i + 1 == self.survey.segments.len();
         let published = self.slot.filter(|_| self.in_use && is_last);

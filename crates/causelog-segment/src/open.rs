@@ -265,6 +265,7 @@ pub(crate) fn check_mark(
     }
     let same = closed.position == end.position
         && closed.root == end.root
+        && closed.hlc == end.hlc
         && closed.segment == end.segment
         && (closed.segment.is_none() || closed.segment_length == end.offset.0);
     match same {

@@ -1,6 +1,8 @@
 //! A slice of the simulated crashes, with fixed seeds.
 
 #[cfg(test)]
+mod matrix;
+#[cfg(test)]
 mod real;
 
 #[cfg(test)]

@@ -1,0 +1,194 @@
+//! What happens to a store's files.
+
+use crate::matrix::forgeries;
+use crate::matrix::samples::{Files, Sample};
+
+/// One thing that happens to one file.
+#[derive(Clone, Debug)]
+pub(crate) enum Change {
+    /// A bit is the other one.
+    Flip { at: usize, bit: u8 },
+    /// A byte, or a sector, is zeros.
+    Zero { at: usize, bytes: usize },
+    /// The file ends here.
+    Cut { at: usize },
+    /// The file is longer, by bytes of this value.
+    Extend { bytes: usize, value: u8 },
+    /// Two stretches of equal length have changed places.
+    Swap { a: usize, b: usize, bytes: usize },
+    /// It is gone.
+    Remove,
+    /// It is there a second time, under another name.
+    Duplicate { name: String },
+    /// It has another name.
+    Rename { name: String },
+    /// It holds something else.
+    Replace { class: &'static str, bytes: Vec<u8> },
+    /// A field under a checksum is another one, and the checksum is mended.
+    Forge { what: &'static str, field: &'static str, bytes: Vec<u8> },
+    /// The whole directory is as it once was.
+    RollBack { files: Files },
+}
+
+/// A change, and to which file.
+#[derive(Clone, Debug)]
+pub(crate) struct Case {
+    /// The file.
+    pub(crate) file: String,
+    /// What happens to it.
+    pub(crate) change: Change,
+}
+
+const SECTOR: usize = 512;
+
+impl Case {
+    /// The directory with it.
+    #[must_use]
+    pub(crate) fn apply(&self, files: &Files) -> Files {
+        if let Change::RollBack { files } = &self.change {
+            return files.clone();
+        }
+        let mut changed = files.clone();
+        let Some(at) = changed.iter().position(|(name, _)| *name == self.file) else { return changed };
+        let (_, bytes) = &mut changed[at];
+        match &self.change {
+            Change::Flip { at, bit } => bytes[*at] ^= 1 << bit,
+            Change::Zero { at, bytes: count } => {
+                let end = at.saturating_add(*count).min(bytes.len());
+                bytes[*at..end].fill(0);
+            }
+            Change::Cut { at } => bytes.truncate(*at),
+            Change::Extend { bytes: count, value } => bytes.resize(bytes.len() + count, *value),
+            Change::Swap { a, b, bytes: count } => {
+                let (left, right) = bytes.split_at_mut(*b);
+                left[*a..a + count].swap_with_slice(&mut right[..*count]);
+            }
+            Change::Replace { bytes: other, .. } | Change::Forge { bytes: other, .. } => {
+                bytes.clone_from(other)
+            }
+            Change::Rename { name: other } => {
+                let moved = (other.clone(), bytes.clone());
+                changed.retain(|(name, _)| name != other && *name != self.file);
+                changed.push(moved);
+            }
+            Change::Remove => _ = changed.remove(at),
+            Change::Duplicate { name: other } => {
+                let copy = (other.clone(), bytes.clone());
+                changed.retain(|(name, _)| name != other);
+                changed.push(copy);
+            }
+            Change::RollBack { .. } => {}
+        }
+        changed.sort();
+        changed
+    }
+
+    /// For the table.
+    #[must_use]
+    pub(crate) fn class(&self) -> &'static str {
+        match &self.change {
+            Change::Flip { .. } => "bit flipped",
+            Change::Zero { bytes: 1, .. } => "byte zeroed",
+            Change::Zero { .. } => "sector zeroed",
+            Change::Cut { .. } => "truncated",
+            Change::Extend { value: 0, .. } => "extended by zeros",
+            Change::Extend { .. } => "extended by garbage",
+            Change::Swap { .. } => "two groups swapped",
+            Change::Remove => "deleted",
+            Change::Duplicate { .. } => "duplicated",
+            Change::Rename { .. } => "renamed",
+            Change::Replace { class, .. } => class,
+            Change::Forge { .. } => "forged",
+            Change::RollBack { .. } => "directory rolled back",
+        }
+    }
+
+    /// Which sort of file, or of a forgery what and which field of it.
+    #[must_use]
+    pub(crate) fn place(&self) -> String {
+        match &self.change {
+            Change::Forge { what, field, .. } => format!("{what}: {field}"),
+            _ => kind_of(&self.file).to_owned(),
+        }
+    }
+
+    /// Whether it happens to what can be made anew.
+    #[must_use]
+    pub(crate) fn is_derived(&self) -> bool {
+        kind_of(&self.file) == "index"
+    }
+}
+
+/// Which sort of file this is.
+#[must_use]
+pub(crate) fn kind_of(name: &str) -> &'static str {
+    match name {
+        "store" => "store",
+        "closed" => "closed",
+        "lock" => "lock",
+        name if name.ends_with(".seg") => "segment",
+        name if name.ends_with(".idx") => "index",
+        _ => "directory",
+    }
+}
+
+/// Every case of a store; of the cases by byte only each `step`-th.
+#[must_use]
+pub(crate) fn cases(sample: &Sample, step: usize) -> Vec<Case> {
+    let mut cases = Vec::new();
+    for (file, bytes) in &sample.files {
+        let mut add = |change| cases.push(Case { file: file.clone(), change });
+        for n in (0..bytes.len() * 8).step_by(step.max(1)) {
+            add(Change::Flip { at: n / 8, bit: u8::try_from(n % 8).unwrap_or_default() });
+        }
+        for at in (0..bytes.len()).step_by(step.max(1)) {
+            add(Change::Zero { at, bytes: 1 });
+            add(Change::Cut { at });
+        }
+        (0..bytes.len()).step_by(SECTOR).for_each(|at| add(Change::Zero { at, bytes: SECTOR }));
+        for value in [0, 0xa5] {
+            [1, 8, 112, 700].into_iter().for_each(|bytes| add(Change::Extend { bytes, value }));
+        }
+        add(Change::Remove);
+        let others =
+            sample.files.iter().filter(|(other, _)| other != file && kind_of(other) == kind_of(file));
+        let next = format!("{:020}.{}", 9, if kind_of(file) == "index" { "idx" } else { "seg" });
+        for name in others.map(|(other, _)| other.clone()).chain([next]) {
+            add(Change::Duplicate { name: name.clone() });
+            add(Change::Rename { name });
+        }
+        if let Some((_, other)) = sample.foreign.iter().find(|(other, _)| other == file) {
+            add(Change::Replace { class: "of another store", bytes: other.clone() });
+        }
+        for old in &sample.earlier {
+            let old = old.iter().find(|(other, _)| other == file);
+            if let Some((_, old)) = old.filter(|(_, old)| old != bytes) {
+                add(Change::Replace { class: "an older copy", bytes: old.clone() });
+            }
+        }
+        if kind_of(file) == "segment" {
+            swaps(bytes).into_iter().for_each(&mut add);
+        }
+    }
+    cases.extend(forgeries::cases(sample, step));
+    for files in &sample.earlier {
+        let change = Change::RollBack { files: files.clone() };
+        cases.push(Case { file: String::new(), change });
+    }
+    cases
+}
+
+/// Pairs of groups of equal length in a segment, found by their magic.
+fn swaps(bytes: &[u8]) -> Vec<Change> {
+    let magic = b"CLGp";
+    let starts: Vec<usize> =
+        (0..bytes.len().saturating_sub(4)).filter(|at| bytes[*at..].starts_with(magic)).collect();
+    let mut swaps = Vec::new();
+    for (n, a) in starts.iter().enumerate() {
+        for b in starts.iter().skip(n + 1) {
+            let length = (b - a).min(112);
+            swaps.push(Change::Swap { a: *a, b: *b, bytes: length.min(bytes.len() - b) });
+        }
+    }
+    swaps
+}
