@@ -3,6 +3,7 @@
 //! `cargo xtask check` holds the red flags of SPEC.md by meaning: on the resolved graph of Cargo, on the
 //! syntax tree, and together with the paths that clippy refuses.
 //! `cargo xtask planted` plants bugs and holds that the tests catch each of them.
+//! `cargo xtask torture` runs every instrument for as long as it is told, and prints what it came to.
 //! `cargo xtask ci` runs everything that has to pass before a change lands.
 //!
 //! This crate depends on no crate of the product, so that it runs while the product does not build.
@@ -21,6 +22,7 @@ mod project;
 mod rules;
 mod source;
 mod syntax;
+mod torture;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -50,6 +52,15 @@ enum Command {
     Packages,
     /// Run bugs that are planted on purpose, and see the tests catch each of them.
     Planted,
+    /// Run every instrument of RELIABILITY.md for about so long, and print a table of what it came to.
+    Torture {
+        /// About how long, on two processors; planted bugs have a command of their own.
+        #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+        minutes: u64,
+        /// The seed; another one every time unless given.
+        #[arg(long)]
+        seed: Option<u64>,
+    },
     /// Run everything that has to pass before a change lands, and stop at the first failure.
     Ci,
 }
@@ -59,6 +70,7 @@ fn main() -> ExitCode {
         Command::Check { root } => check(&root.unwrap_or_else(own_workspace)),
         Command::Packages => packages::check(&own_workspace()),
         Command::Planted => planted::run(&own_workspace()),
+        Command::Torture { minutes, seed } => torture::run(&own_workspace(), minutes, seed),
         Command::Ci => ci::run(&own_workspace()),
     };
     match outcome {

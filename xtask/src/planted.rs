@@ -87,7 +87,7 @@ fn run_one(programs: &Programs, catcher: Catcher, bug: &str, output: &Path) -> a
 
 /// Which history of the simulator has failed, if one has.
 fn seed_in(output: &str) -> String {
-    let seed = output.split_once("Error: seed ").and_then(|(_, rest)| rest.split_once(','));
+    let seed = output.split_once("seed ").and_then(|(_, rest)| rest.split_once(" fails:"));
     seed.map_or_else(String::new, |(seed, _)| format!(", history {seed}"))
 }
 
@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn a_failing_history_is_told() {
-        assert_eq!(seed_in("Error: seed 13, life 2, Sync"), ", history 13");
+        assert_eq!(seed_in("seed 13 fails: life 2, Sync"), ", history 13");
         assert_eq!(seed_in("Error: cut at operation 0, state 0"), "");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use Catcher::{Schedules, Simulator, Test};
+use Catcher::{Schedules, Scripts, Simulator, Test};
 
 /// How many histories the simulator goes through at most, from seed 1; it ends with the first that fails.
 pub(super) const HISTORIES: u64 = 500;
@@ -16,8 +16,10 @@ pub(super) struct Bug {
 /// What catches a bug.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Catcher {
-    /// Crashes on a simulated disk.
+    /// Random histories on a simulated disk.
     Simulator,
+    /// Short scripts, cut at every operation, on the same disk.
+    Scripts,
     /// A test of a package, below its `tests`.
     Test(&'static str, &'static str),
     /// A test of the writer that tries schedules of threads.
@@ -47,7 +49,7 @@ pub(super) const BUGS: &[Bug] = &[
     bug("publish-before-the-sync", Simulator),
     bug("leave-the-mark-of-a-close", Simulator),
     bug("adopt-a-tail-without-a-sync", Simulator),
-    bug("adopt-a-name-without-a-sync", Simulator),
+    bug("adopt-a-name-without-a-sync", Scripts),
     bug("overwrite-a-torn-tail", Test("causelog-segment", "poison::after_a_short_write_the_next_group_stands_in_a_new_segment")),
     bug("cut-a-torn-tail", Test("causelog-segment", "poison::after_a_short_write_the_next_group_stands_in_a_new_segment")),
     bug("cut-at-damage", Test("causelog-segment", "recovery::a_later_group_shows_that_an_earlier_one_was_synced")),
@@ -57,7 +59,7 @@ pub(super) const BUGS: &[Bug] = &[
     bug("two-writers", Test("causelog-segment", "locks::a_second_writer_is_refused_at_once_and_the_directory_named")),
     bug("trust-an-index-file", Test("causelog-index-sealed", "files::a_file_that_is_bound_to_something_else_is_not_used")),
     bug("trust-an-index", Test("causelog-writer", "catching_up::an_index_that_the_log_does_not_confirm_is_made_again")),
-    bug("acknowledge-before-the-sync", Simulator),
+    bug("acknowledge-before-the-sync", Scripts),
     bug("durable-without-a-sync", Simulator),
     bug("keep-what-a-refused-batch-began", Simulator),
     bug("forget-ids-in-flight", Simulator),
@@ -75,6 +77,7 @@ impl fmt::Display for Catcher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Simulator => write!(f, "the simulator"),
+            Self::Scripts => write!(f, "the simulator's scripts"),
             Self::Test(package, test) => write!(f, "{package} {test}"),
             Self::Schedules(test) => write!(f, "causelog-writer {test}"),
         }

@@ -42,6 +42,10 @@ impl Programs {
                 let arguments = ["histories", "--seed", "1", "--threads", "1", "--histories", &histories];
                 (&self.plain, SIMULATOR.to_owned(), arguments.map(str::to_owned).to_vec())
             }
+            Catcher::Scripts => {
+                let arguments = ["scripts", "--states", "12", "--deep", "0"].map(str::to_owned).to_vec();
+                (&self.plain, SIMULATOR.to_owned(), arguments)
+            }
             Catcher::Test(package, test) => (&self.plain, package.replace('-', "_"), exactly(test)),
             Catcher::Schedules(test) => (&self.schedules, "causelog_writer".to_owned(), exactly(test)),
         };
