@@ -3,7 +3,7 @@
 # crashes/TARGET.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
-target=${1:?"usage: run.sh frame|segment_scan|index_file|store_ops [libFuzzer options]"}
+target=${1:?"usage: run.sh frame|segment_scan|index_file|store_ops|directory|small_files [libFuzzer options]"}
 shift
 
 host=$(rustc -vV | sed -n 's/^host: //p')

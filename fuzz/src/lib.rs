@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod directory;
 mod fixture;
 pub mod frame;
 mod headers;
@@ -19,9 +20,11 @@ pub mod store_ops;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 4] = [
+pub const TARGETS: [Target; 6] = [
     ("frame", frame::check),
     ("segment_scan", segment_scan::check),
     ("index_file", index_file::check),
     ("store_ops", store_ops::check),
+    ("directory", directory::check),
+    ("small_files", directory::check_small),
 ];

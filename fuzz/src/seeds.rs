@@ -15,7 +15,7 @@ pub type Seed = (&'static str, String, Vec<u8>);
 /// All seeds.
 #[must_use]
 pub fn all() -> Vec<Seed> {
-    [frame(), segment_scan(), index_file(), store_ops()].concat()
+    [frame(), segment_scan(), index_file(), store_ops(), directory(), small_files()].concat()
 }
 
 fn seed(target: &'static str, name: &str, parts: &[&[u8]]) -> Seed {
@@ -177,4 +177,29 @@ fn forged_last_group(ended: Ended) -> Vec<u8> {
     mend::put(&mut body, mend::field(&GROUP_HEADER, "length"), &length.to_le_bytes());
     mend::put(&mut body, mend::field(&GROUP_HEADER, "kind"), &[1]);
     body
+}
+
+/// Each sort of change alone, to each file, and all of them together.
+fn directory() -> Vec<Seed> {
+    let mut seeds = Vec::new();
+    for what in 0..8_u8 {
+        for which in 0..6_u8 {
+            let change = [what, which, what, 40, 1, 8, 0xff, 0xff];
+            seeds.push(seed("directory", &format!("{what}-{which}"), &[&[which % 2], &change]));
+        }
+    }
+    seeds
+}
+
+/// The small files as they are.
+fn small_files() -> Vec<Seed> {
+    let mut seeds = Vec::new();
+    for (closed, ended) in [(0, Ended::Killed), (1, Ended::Closed)] {
+        let files = &Fixture::three_segments(ended).files;
+        for (which, name) in [(0, "store"), (1, "closed"), (2, "lock")] {
+            let Some((_, bytes)) = files.iter().find(|(other, _)| other == name) else { continue };
+            seeds.push(seed("small_files", &format!("{name}-{closed}"), &[&[closed, which, 1], bytes]));
+        }
+    }
+    seeds
 }

@@ -68,6 +68,16 @@ fn store_ops_replays() {
     assert!(replay("store_ops") > 0);
 }
 
+#[test]
+fn directory_replays() {
+    assert!(replay("directory") > 0);
+}
+
+#[test]
+fn small_files_replays() {
+    assert!(replay("small_files") > 0);
+}
+
 /// Seeds of an older format would no longer get past the checksums.
 #[test]
 fn seeds_are_of_this_format() {

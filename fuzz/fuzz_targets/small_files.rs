@@ -1,0 +1,4 @@
+//! See [`causelog_fuzz::directory`].
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| causelog_fuzz::directory::check_small(data));
