@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use causelog_io::Storage;
+use causelog_io::{Storage, SystemClock};
 use causelog_types::{ByteOffset, Position, Root, StoreHead, widen};
 use causelog_wire::layout::SEGMENT_HEADER_BYTES;
 use causelog_wire::{Slot, hash};
@@ -10,7 +10,7 @@ use causelog_wire::{Slot, hash};
 use crate::directory::Directory;
 use crate::error::{Damage, DamageKind, LogError};
 use crate::group::{Group, Payloads};
-use crate::lock::LockFile;
+use crate::lock::{LockFile, hold_writers_off};
 use crate::open::{check_mark, check_slot, look, vouched_for};
 use crate::report::TornTail;
 use crate::scan::{Boundary, Scan, Step};
@@ -54,9 +54,12 @@ pub struct Inspection {
 /// The system refuses, or there is no store. Damage is no error here, but a finding.
 pub fn inspect(storage: Arc<dyn Storage>, visit: &mut dyn FnMut(Visit<'_>)) -> Result<Inspection, LogError> {
     let directory = Directory::new(storage);
+    // Beside a writer that is still opening, the published end may be one before it.
+    let writers_off = hold_writers_off(&directory, &SystemClock)?;
     let mut lock = LockFile::shared(&directory)?;
     let (survey, slot) = look(&directory, &mut lock)?;
     let in_use = lock.writer_lives();
+    drop(writers_off);
     let first = survey.store().map(hash::first_root);
     let mut walk = Walk {
         survey: &survey,

@@ -8,7 +8,7 @@
 mod groups;
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use causelog_io::{EntryKind, Storage};
@@ -23,13 +23,16 @@ use crate::error::{Damage, DamageKind, LogError};
 use crate::group::Payloads;
 use crate::lock::{LockFile, SharedLock};
 use crate::log::Log;
-use crate::names::{FileName, STORE_FILE};
+use crate::names::{CLOSED_FILE, FileName, LOCK_FILE, STORE_FILE};
 use crate::published::{LogEnd, Snapshot};
 use crate::report::{Left, OpenReport, TornTail};
 use crate::scan::{Boundary, Scan, Step};
 use crate::segment::{Segment, SegmentList};
 use crate::survey::{Survey, read_head};
 use crate::tail::{Judgement, judge};
+
+/// No log has that many events: who says so is damaged or lies.
+const POSITION_MAX: Position = Position(1 << 62);
 
 /// What is good of a damaged log. While this is held, no writer opens it.
 #[derive(Debug)]
@@ -39,6 +42,10 @@ pub struct Rescue {
     torn_tail: Option<TornTail>,
     /// The greatest position whose root anything vouches for.
     proven: StoreHead,
+    /// Heads that something beside the groups before them says the log had.
+    vouched: HashSet<(Position, [u8; 32])>,
+    /// Whether the end is proven and not there.
+    end_is_lost: bool,
     runs: Vec<Run>,
     segments: SegmentList,
     survey: Survey,
@@ -52,6 +59,12 @@ struct Run {
     segment: Arc<Segment>,
     from: Boundary,
     to: Boundary,
+    /// The opening that wrote its last group.
+    epoch: u64,
+    /// Whether it stands behind a place that nothing in its file shows to have been synced.
+    behind_torn: bool,
+    /// Whether its file has another number than its name.
+    misnamed: bool,
 }
 
 impl Rescue {
@@ -79,6 +92,8 @@ impl Rescue {
             findings: survey.findings.clone(),
             torn_tail: None,
             proven: StoreHead { position: Position(0), root },
+            vouched: HashSet::new(),
+            end_is_lost: false,
             runs: Vec::new(),
             segments: Arc::new([]),
             survey,
@@ -90,10 +105,14 @@ impl Rescue {
         rescue.vouch(slot.map(|slot| (slot.position, slot.root)));
         rescue.vouch(sources.headers().map(|header| (header.base, header.base_root)));
         for source in &sources.all {
-            rescue.scan(source, sources.limits.get(&source.number).copied())?;
+            // A copy under another name has no successor: only what it holds says where it ends.
+            let limit = sources.limits.get(&source.number).filter(|_| !source.is_misnamed());
+            rescue.scan(source, limit.copied())?;
         }
-        let order = |run: &Run| (run.from.position, Reverse(run.segment.number()));
+        rescue.drop_dead();
+        let order = |run: &Run| (run.from.position, run.misnamed, Reverse(run.segment.number()));
         rescue.runs.sort_by_key(order);
+        rescue.find_lost_end(slot.map(|slot| slot.position));
         rescue.segments = sources.all.into_iter().map(|source| source.segment).collect();
         Ok(rescue)
     }
@@ -149,7 +168,7 @@ impl Rescue {
             .is_some_and(|closed| StoreHead { position: closed.position, root: closed.root } == end.head());
         let report = OpenReport {
             head: end.head(),
-            left: if closed { Left::Closed } else { Left::Unclosed },
+            left: if closed && !self.end_is_lost { Left::Closed } else { Left::Unclosed },
             segments: self.segments.len(),
             bytes,
             torn_tail: self.torn_tail.clone(),
@@ -164,11 +183,45 @@ impl Rescue {
     }
 
     fn vouch(&mut self, heads: impl IntoIterator<Item = (Position, Root)>) {
-        for (position, root) in heads {
+        for (position, root) in heads.into_iter().filter(|(position, _)| *position <= POSITION_MAX) {
             if position > self.proven.position {
                 self.proven = StoreHead { position, root };
             }
+            self.vouched.insert((position, root.0));
         }
+    }
+
+    /// Whether something beside itself says that the log had this root here.
+    fn is_vouched(&self, head: Boundary) -> bool {
+        self.vouched.contains(&(head.position, head.root.0))
+    }
+
+    /// Takes away what was written and never belonged to the log: it stands behind a torn place, nothing vouches for
+    /// it, and the store was opened again since, which left it there and wrote its own events in its place.
+    fn drop_dead(&mut self) {
+        let newest = self.runs.iter().map(|run| run.epoch).max().unwrap_or_default();
+        let vouched = |run: &Run| self.is_vouched(run.to);
+        let live: Vec<bool> =
+            self.runs.iter().map(|run| !run.behind_torn || run.epoch == newest || vouched(run)).collect();
+        let mut live = live.into_iter();
+        self.runs.retain(|_| live.next().unwrap_or(true));
+    }
+
+    /// Names an end that was there once and of which nothing is left.
+    fn find_lost_end(&mut self, slot: Option<Position>) {
+        let found = self.runs.iter().map(|run| run.to.position).max().unwrap_or_default();
+        let published = self.proven.position;
+        if found >= published {
+            return;
+        }
+        let file = match self.survey.closed {
+            Some(closed) if closed.position == published => CLOSED_FILE,
+            _ if slot == Some(published) => LOCK_FILE,
+            _ => return,
+        };
+        let (file, offset) = (self.directory.path_of(file), ByteOffset(0));
+        self.end_is_lost = true;
+        self.findings.push(Damage { file, offset, kind: DamageKind::CutOff { found, published } });
     }
 
     /// Finds the runs of whole groups in a file.
@@ -181,14 +234,24 @@ impl Rescue {
             let Some(found) = scan.search(ByteOffset(0))? else { return Ok(()) };
             scan.resume(begin(found, first));
         }
-        let mut from = scan.at();
+        let mut run = Run {
+            segment: Arc::clone(segment),
+            from: scan.at(),
+            to: scan.at(),
+            epoch: 0,
+            behind_torn: false,
+            misnamed: source.is_misnamed(),
+        };
         loop {
             let (offset, kind) = match scan.next()? {
-                Step::Group(_) => continue,
+                Step::Group(group) => {
+                    (run.to, run.epoch) = (scan.at(), group.header.epoch);
+                    continue;
+                }
                 Step::Limit => break,
                 Step::Stop(offset, kind) => (offset, kind),
             };
-            self.run(segment, from, scan.at());
+            run = self.end(run);
             if matches!(kind, DamageKind::Rule(rule) if rule.is_unsupported()) {
                 return Err(Damage { file: segment.path(), offset, kind }.into());
             }
@@ -201,24 +264,30 @@ impl Rescue {
                         self.torn_tail = Some(TornTail { file: segment.path(), offset: at.offset, bytes });
                         return Ok(());
                     }
-                    Judgement::Torn | Judgement::Damaged(..) => {}
+                    Judgement::Torn => run.behind_torn = true,
+                    Judgement::Damaged(..) => run.behind_torn = false,
                 }
             }
             self.findings.push(Damage { file: segment.path(), offset, kind });
             if !resync(&mut scan, at.offset)? {
                 return Ok(());
             }
-            from = scan.at();
-            self.vouch([(from.position, from.root)]);
+            (run.from, run.to) = (scan.at(), scan.at());
+            if !run.behind_torn {
+                self.vouch([(run.from.position, run.from.root)]);
+            }
         }
-        self.run(segment, from, scan.at());
+        self.end(run);
         Ok(())
     }
 
-    fn run(&mut self, segment: &Arc<Segment>, from: Boundary, to: Boundary) {
-        if to.offset > from.offset {
-            self.runs.push(Run { segment: Arc::clone(segment), from, to });
+    /// Takes a run, if there is anything in it; returns an empty one like it.
+    fn end(&mut self, run: Run) -> Run {
+        let next = Run { segment: Arc::clone(&run.segment), from: run.to, ..run };
+        if run.to.offset > run.from.offset {
+            self.runs.push(run);
         }
+        next
     }
 }
 
@@ -251,6 +320,12 @@ struct Source {
     mended: bool,
 }
 
+impl Source {
+    fn is_misnamed(&self) -> bool {
+        self.mended || self.number != self.segment.number()
+    }
+}
+
 struct Sources {
     identity: StoreIdentity,
     all: Vec<Source>,
@@ -270,11 +345,15 @@ impl Sources {
         files.sort_unstable_by_key(|(number, _)| *number);
         let decoded = files.iter().filter_map(|(_, head)| SegmentHeader::decode(head).whole());
         let closed = survey.closed.map(|closed| closed.store);
-        let store = match most_frequent(decoded.map(|header| header.store)).or(closed) {
-            None if survey.identity.is_none() => proven_store(directory, &files)?,
+        let stores: Vec<StoreId> = decoded.map(|header| header.store).collect();
+        // A store file that no segment agrees with is another store's.
+        let identity =
+            survey.identity.filter(|identity| stores.is_empty() || stores.contains(&identity.store));
+        let store = match most_frequent(stores.into_iter()).or(closed) {
+            None if identity.is_none() => proven_store(directory, &files)?,
             named => named,
         };
-        let named = survey.identity.or(store.map(|store| StoreIdentity { store, created_ms: 0 }));
+        let named = identity.or(store.map(|store| StoreIdentity { store, created_ms: 0 }));
         let identity = named.ok_or_else(|| match survey.is_empty() {
             true => LogError::NotAStore { directory: directory.path() },
             false => {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use causelog_index::{Direction, Index, IndexError, Selection};
 use causelog_segment::{FrameReader, Log, LogError, Snapshot};
 use causelog_types::{
-    Coordinate, DagPosition, Depth, EventHash, EventId, Evidence, ExpectedRevision, Header, NewEvent,
-    Position, Revision, limits, planted, widen,
+    Coordinate, DagPosition, Depth, EventHash, EventId, Evidence, ExpectedRevision, Header, InvalidValue,
+    NewEvent, Position, Revision, limits, planted, widen,
 };
 use causelog_wire::EncodeError;
 use hashbrown::HashMap;
@@ -316,6 +316,9 @@ impl Judge<'_> {
         depth: Depth,
     ) -> Result<Header, AppendErrorKind> {
         let event = prepared.event;
+        if self.staged.next().0 >= u64::MAX - 2 {
+            return Err(InvalidValue::Exhausted { what: "the store's position" }.into());
+        }
         Ok(Header {
             id: prepared.id,
             coordinate: event.coordinate().clone(),

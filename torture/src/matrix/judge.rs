@@ -72,7 +72,7 @@ fn may_be(case: &Case, verdict: &str) -> bool {
     /// What is said of an end that is not there, by what is known of it.
     const END_GONE: [&str; 4] = ["changed_after_close", "cut_off", "head_cut_off", "cannot be told"];
     /// What is said of bytes.
-    const BYTES: [&str; 3] = ["corrupt", "incomplete", "torn_tail"];
+    const BYTES: [&str; 4] = ["corrupt", "incomplete", "torn_tail", "segment_short"];
     let place = case.place();
     let gone = END_GONE.contains(&verdict);
     let bytes = BYTES.contains(&verdict);

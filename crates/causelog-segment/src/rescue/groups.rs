@@ -58,11 +58,31 @@ impl<'a> RescuedGroups<'a> {
             }
             match &self.pending {
                 None => self.pending = Some(found),
-                // It stands in another file too.
-                Some(before) if header.base < before.group.header.next() => {}
+                // Where something is missing by one file, another one may still have it.
+                Some(before) if header.base < before.group.header.next() => {
+                    if before.group.is_gap() && !found.group.is_gap() {
+                        self.pending = Some(found);
+                    } else if header.base == before.group.header.base
+                        && header.root_before != before.group.header.root_before
+                    {
+                        self.leave_out(&found);
+                    }
+                    // Else it stands in another file too.
+                }
                 Some(before) => {
                     let end = before.group.header;
                     let fits = header.base > end.next() || header.root_before == end.root_after;
+                    // What follows it elsewhere speaks for it, and against what was found.
+                    let confirmed = || {
+                        let head = (end.next(), end.root_after);
+                        let heads = self.rescue.runs.iter().map(|run| (run.from.position, run.from.root));
+                        self.rescue.vouched.contains(&(head.0, head.1.0))
+                            || heads.into_iter().any(|from| from == head)
+                    };
+                    if !fits && confirmed() {
+                        self.leave_out(&found);
+                        continue;
+                    }
                     let Some(before) = self.pending.replace(found) else { continue };
                     match fits {
                         true => return Ok(Some(before)),
