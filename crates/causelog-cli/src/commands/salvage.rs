@@ -1,7 +1,7 @@
 //! `causelog salvage`: a new store of all that is good in a damaged one.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use causelog::{Environment, RealStorage};
@@ -26,11 +26,29 @@ pub(crate) struct SalvageArgs {
 pub(crate) fn run(args: &SalvageArgs, out: &mut dyn Write) -> Result<Status, Failure> {
     check_directory(&args.dir)?;
     let damaged = RealStorage::open(&args.dir).map_err(Failure::Directory)?;
+    check_apart(args)?;
     let salvage = Salvage::read(Arc::new(damaged))?;
     let new = RealStorage::create(&args.newdir).map_err(Failure::Directory)?;
     let report = salvage.write(&Environment::real(Arc::new(new)))?;
     ended_quietly(print(args.output.format, &report, out))?;
     Ok(if report.lost.is_empty() { Status::Fine } else { Status::No })
+}
+
+/// A directory inside the damaged one would change that.
+fn check_apart(args: &SalvageArgs) -> Result<(), Failure> {
+    let parent = args.newdir.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let inside = |outer: &Path, inner: &Path| match (outer.canonicalize(), inner.canonicalize()) {
+        (Ok(outer), Ok(inner)) => inner.starts_with(outer),
+        // Whoever makes it says what is wrong with it.
+        _ => false,
+    };
+    match inside(&args.dir, parent.unwrap_or(Path::new("."))) {
+        true => Err(Failure::Misuse(format!(
+            "{} is inside the damaged store, which is not to be changed: name another directory",
+            args.newdir.display()
+        ))),
+        false => Ok(()),
+    }
 }
 
 fn print(format: Format, report: &SalvageReport, out: &mut dyn Write) -> Result<(), Failure> {

@@ -114,6 +114,8 @@ fn only_an_empty_directory_is_written_to() {
     let into = |name: &str| run(&["salvage", &place.store(), place.path(name).to_str().unwrap()]);
     into("taken").check_refused(2, &["taken", "is not empty"]);
     into("store").check_refused(2, &["store", "is not empty"]);
+    into("store/new").check_refused(2, &["store/new", "inside the damaged store"]);
+    assert!(!place.path("store").join("new").exists());
     assert_eq!(fs::read_dir(&taken).unwrap().count(), 1);
     let nowhere =
         run(&["salvage", place.path("nowhere").to_str().unwrap(), place.path("new").to_str().unwrap()]);
