@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use causelog_io::{Access, Clock, Environment, File, LockKind, ManualClock, MemoryStorage, Storage};
+use causelog_io::{
+    Access, Clock, Environment, File, LockKind, ManualClock, MemoryStorage, Storage, SystemClock,
+};
 use causelog_types::Position;
 use parking_lot::Mutex;
 
@@ -173,6 +175,33 @@ fn a_reader_waits_until_a_writer_that_opens_has_published() {
     *clock.held.lock() = vec![alone("store"), alone("lock")];
     open_reader(&environment).unwrap();
     assert_eq!(*clock.sleeps.lock(), 403);
+}
+
+/// Or else it would hold a kept head against an end that was published before that writer.
+#[test]
+fn a_verification_waits_for_a_writer_that_opens() {
+    // Spec: LOCK-6, VERIFY-3
+    let store = Store::new();
+    let (mut appender, _) = store.open();
+    append(&mut appender, &["a"]).unwrap();
+    write(&mut appender, &["b"]).unwrap();
+    drop(appender);
+    assert_eq!(store.texts(), ["a", "b"]);
+    let held = ["store", "lock"].map(|name| {
+        let file = store.storage.open(name, Access::Read).unwrap();
+        assert!(file.try_lock(LockKind::Exclusive).unwrap());
+        file
+    });
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            SystemClock.sleep_ms(100);
+            drop(held);
+            store.open()
+        });
+        let inspection = store.inspect();
+        let _appender = writer.join().unwrap();
+        assert_eq!((inspection.head.position, inspection.findings), (Position(2), vec![]));
+    });
 }
 
 /// Another writer that is still opening counts as a writer.
