@@ -1,5 +1,6 @@
 //! Stores that are damaged in every way, and what is saved of them.
 
+mod conditions;
 mod contested;
 mod crashes;
 mod damages;

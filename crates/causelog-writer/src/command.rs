@@ -18,6 +18,7 @@ pub struct Command {
     pub(crate) origin: Origin,
     pub(crate) conditions: Vec<AppendCondition>,
     pub(crate) durable: bool,
+    pub(crate) over_gaps: bool,
 }
 
 /// Holds if no event at a position or later matches a region.
@@ -81,6 +82,12 @@ impl Command {
         self
     }
 
+    /// Is judged by the events that are there, where its conditions ask about positions whose events were lost.
+    #[must_use]
+    pub fn over_gaps(self) -> Self {
+        Self { over_gaps: true, ..self }
+    }
+
     /// Is answered after a sync, whatever the writer's durability.
     #[must_use]
     pub fn durable(self) -> Self {
@@ -118,7 +125,7 @@ impl Command {
             Key { id, payload_hash: hash::payload(event.payload().as_bytes()) }
         };
         let keys = events.iter().map(prepare).collect();
-        Ok(Self { events, keys, evidence, origin, conditions: Vec::new(), durable: false })
+        Ok(Self { events, keys, evidence, origin, conditions: Vec::new(), durable: false, over_gaps: false })
     }
 }
 

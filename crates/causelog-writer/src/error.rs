@@ -1,6 +1,7 @@
 //! What an append can fail with, and what then has become of its events.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use causelog_index::IndexError;
@@ -140,6 +141,16 @@ pub enum AppendErrorKind {
         id: EventId,
         /// Where it stands.
         position: Position,
+    },
+    /// A condition asks about positions whose events were lost, so nobody can tell whether it holds.
+    #[error(
+        "condition {index} of the append cannot be judged: the events at positions {} up to before {} were lost, and one of them may have been of its region; ask over gaps to be judged by what is there", lost.start, lost.end
+    )]
+    ConditionUnknown {
+        /// The place of the condition: those on regions in the order given, then the witnesses.
+        index: usize,
+        /// The first positions that were lost, as far as it asks about them.
+        lost: Range<Position>,
     },
     /// A witness that this store has not given.
     #[error("the witness was given by another store, or by a later state of this one; read again here")]

@@ -179,11 +179,30 @@ impl Judge<'_> {
                 first = Some((position, id, index, condition));
             }
         }
-        let Some((position, id, index, AppendCondition { region, from })) = first else { return Ok(()) };
+        let Some((position, id, index, AppendCondition { region, from })) = first else {
+            return self.check_gaps(command);
+        };
         let region = Box::new(region.clone());
         let kind = AppendErrorKind::ConditionFailed { index, region, from: *from, id, position };
         let rests_on = (position >= self.committed.end.position).then_some(position);
         Err(Refusal { kind, rests_on })
+    }
+
+    /// No condition asks about what was lost: it may have been of any region.
+    fn check_gaps(&self, command: &Command) -> Result<(), Refusal> {
+        if command.conditions.is_empty() || command.over_gaps {
+            return Ok(());
+        }
+        let gaps = self.index.gaps(self.committed.end.position).map_err(index_failed)?;
+        for (index, AppendCondition { region, from }) in command.conditions.iter().enumerate() {
+            let asked = region.position_range();
+            let start = asked.start.max(*from);
+            let mut within = gaps.iter().map(|gap| gap.start.max(start)..gap.end.min(asked.end));
+            if let Some(lost) = within.find(|gap| gap.start < gap.end) {
+                return Err(AppendErrorKind::ConditionUnknown { index, lost }.into());
+            }
+        }
+        Ok(())
     }
 
     fn first_staged(&self, condition: &AppendCondition) -> Option<(EventId, Position)> {

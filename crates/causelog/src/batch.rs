@@ -35,12 +35,20 @@ pub struct Batch {
     pub(crate) conditions: Vec<AppendCondition>,
     pub(crate) witnesses: Vec<Witness>,
     pub(crate) durable: bool,
+    pub(crate) over_gaps: bool,
 }
 
 impl Batch {
     /// Events without conditions but those that they bring themselves.
     pub fn new(events: Vec<NewEvent>) -> Self {
-        Self { events, evidence: None, conditions: Vec::new(), witnesses: Vec::new(), durable: false }
+        Self {
+            events,
+            evidence: None,
+            conditions: Vec::new(),
+            witnesses: Vec::new(),
+            durable: false,
+            over_gaps: false,
+        }
     }
 
     /// Appends only if no event of a region stands at `from` or later.
@@ -53,6 +61,12 @@ impl Batch {
     pub fn if_unchanged(mut self, witness: &Witness) -> Self {
         self.witnesses.push(witness.clone());
         self
+    }
+
+    /// Lets its conditions be judged by the events that are there. In a store where events were lost, a condition that
+    /// asks about their positions is refused otherwise, since one of them may have been what must not have come.
+    pub fn over_gaps(self) -> Self {
+        Self { over_gaps: true, ..self }
     }
 
     /// Is answered after a sync, whatever the store's durability.

@@ -319,7 +319,7 @@ impl Store {
     /// Makes the ids and hashes the payloads, on the caller's thread.
     fn prepare(&self, batch: Batch) -> Result<(&Writer, Command), AppendError> {
         let Environment { clock, random, .. } = &self.environment;
-        let Batch { events, evidence, conditions, witnesses, durable } = batch;
+        let Batch { events, evidence, conditions, witnesses, durable, over_gaps } = batch;
         let given: Vec<EventId> = events.iter().filter_map(NewEvent::id).collect();
         let writer = self.writer(&given)?;
         let refused = |kind| AppendError::new(given, Fate::NotWritten, kind);
@@ -334,6 +334,7 @@ impl Store {
         let unchanged = |witness: Witness| AppendCondition { region: witness.region, from: witness.end };
         let conditions = conditions.into_iter().chain(witnesses.into_iter().map(unchanged));
         let command = conditions.fold(command, Command::on_condition);
+        let command = if over_gaps { command.over_gaps() } else { command };
         Ok((writer, if durable { command.durable() } else { command }))
     }
 }
