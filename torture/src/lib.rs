@@ -12,6 +12,7 @@ pub mod history;
 pub mod matrix;
 pub mod offers;
 pub mod oracle;
+pub mod rescue;
 pub mod scripts;
 pub mod shrink;
 pub mod simulation;
