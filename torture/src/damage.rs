@@ -11,6 +11,7 @@ use causelog_types::Event;
 use causelog_writer::Durability;
 
 use crate::draw::Draw;
+use crate::ledger::Ledger;
 use crate::offers::Offers;
 use crate::rescue::{By, Salvaged, Whole};
 use crate::world::{Driven, World};
@@ -104,7 +105,7 @@ fn make(draw: &Draw, left: Left) -> anyhow::Result<Files> {
         let mut store = world.open(draw.seed())?;
         for _ in 0..2 + draw.below(20) {
             // Whether it is appended is all the same here: the store is read as it then is.
-            drop(store.append(&offers.next(draw, store.view().end())?)?);
+            drop(store.append(&offers.next(draw, store.view().end(), &Ledger::default())?)?);
         }
         if left == Left::Closed || draw.once_in(2) {
             ensure!(Box::new(store).end(), "a close fails");

@@ -9,6 +9,7 @@ pub mod draw;
 pub mod exhaustive;
 pub mod faults;
 pub mod history;
+pub mod ledger;
 pub mod matrix;
 pub mod offers;
 pub mod oracle;
