@@ -19,8 +19,7 @@ mod slice {
     use causelog_torture::syncs::{self, REASONS, Verdict};
     use causelog_torture::tally::Tally;
 
-    /// Spec: COMMIT-1, COMMIT-2, COMMIT-3, COMMIT-8, COMMIT-10, RECOVER-6, IDEM-5, LOCK-4, TYPE-4, COND-1, COND-2,
-    /// COND-3, COND-4, COND-5
+    /// Spec: COMMIT-1, COMMIT-2, COMMIT-3, COMMIT-8, COMMIT-10, RECOVER-6, IDEM-5, LOCK-4, TYPE-4, COND-2, COND-3
     #[test]
     fn histories_of_fixed_seeds_lose_nothing() {
         let mut tally = Tally::default();
@@ -99,8 +98,7 @@ mod slice {
         assert_eq!(all.acknowledged_after, 0);
     }
 
-    /// Spec: RECOVER-2, RECOVER-7, RECOVER-9, READ-4, READ-6, VERIFY-2, CLOSE-5, SLOT-6, INDEX-8, SALVAGE-1, SALVAGE-2,
-    /// SALVAGE-3, SALVAGE-5
+    /// Spec: RECOVER-2, RECOVER-7, RECOVER-9, READ-4, READ-6, VERIFY-2, CLOSE-5, SLOT-6, INDEX-8, SALVAGE-1, SALVAGE-3
     #[test]
     fn damage_is_told_or_changes_nothing() {
         let mut all = damage::Verdicts::default();
