@@ -11,7 +11,9 @@ use causelog_types::Event;
 use causelog_writer::Durability;
 
 use crate::draw::Draw;
+use crate::ledger::Ledger;
 use crate::offers::Offers;
+use crate::rescue::{By, Salvaged, Whole};
 use crate::world::{Driven, World};
 
 const SECTOR_BYTES: usize = 512;
@@ -36,6 +38,8 @@ pub struct Verdicts {
     /// The end of a store that was not closed is gone, beyond its published end: without a kept head it is a
     /// shorter store.
     pub untold: u64,
+    /// What could still be had.
+    pub salvaged: Salvaged,
 }
 
 impl AddAssign for Verdicts {
@@ -46,6 +50,7 @@ impl AddAssign for Verdicts {
         self.torn += other.torn;
         self.unchanged += other.unchanged;
         self.untold += other.untold;
+        self.salvaged += other.salvaged;
     }
 }
 
@@ -69,6 +74,7 @@ pub fn run(seed: u64) -> anyhow::Result<Verdicts> {
     let files = make(&draw, left).with_context(|| format!("seed {seed}: making the store"))?;
     let whole = World::new(Durability::Sync).over(MemoryStorage::from_files(files.clone()));
     let events = whole.open(1)?.view().events()?;
+    let rescued = Whole::new(&files, events.clone())?;
     let mut verdicts = Verdicts::default();
     for case in 0..CASES {
         let draw = draw.part(case);
@@ -80,8 +86,11 @@ pub fn run(seed: u64) -> anyhow::Result<Verdicts> {
         // The published end vouches for events, unless the power was cut or the damage has hit it as well.
         let published = left != Left::PowerCut && file(&damaged, "lock") == file(&files, "lock");
         let vouched = left == Left::Closed || published;
-        let judged =
-            catch_unwind(AssertUnwindSafe(|| judge(&damaged, &events, vouched, &draw, &mut verdicts)));
+        let judged = catch_unwind(AssertUnwindSafe(|| {
+            judge(&damaged, &events, vouched, &draw, &mut verdicts)?;
+            verdicts.salvaged += rescued.judge(&damaged, By::Accident)?;
+            Ok(())
+        }));
         judged
             .unwrap_or_else(|_| bail!("it panicked"))
             .with_context(|| format!("seed {seed}, case {case}, {left:?}: {what}"))?;
@@ -96,7 +105,7 @@ fn make(draw: &Draw, left: Left) -> anyhow::Result<Files> {
         let mut store = world.open(draw.seed())?;
         for _ in 0..2 + draw.below(20) {
             // Whether it is appended is all the same here: the store is read as it then is.
-            drop(store.append(&offers.next(draw, store.view().end())?)?);
+            drop(store.append(&offers.next(draw, store.view().end(), &Ledger::default())?)?);
         }
         if left == Left::Closed || draw.once_in(2) {
             ensure!(Box::new(store).end(), "a close fails");

@@ -128,12 +128,14 @@ fn faults_of(operation: &Operation) -> Vec<Fault> {
     match operation {
         Operation::Write { bytes, .. } => {
             let half = usize::try_from(*bytes).unwrap_or(usize::MAX) / 2;
+            faults.push(Fault::DoneAndFails);
             faults.extend([Fault::ShortWrite(0), Fault::ShortWrite(1), Fault::ShortWrite(half)]);
         }
         Operation::Read { bytes, .. } if *bytes > 1 => {
             faults.extend([Fault::ShortRead(1), Fault::ShortRead(usize::try_from(bytes / 2).unwrap_or(1))]);
         }
-        operation if operation.is_sync() => faults.push(Fault::SyncFailsAndDrops),
+        Operation::Rename { .. } => faults.push(Fault::DoneAndFails),
+        operation if operation.is_sync() => faults.extend([Fault::SyncFailsAndDrops, Fault::DoneAndFails]),
         _ => {}
     }
     faults

@@ -252,8 +252,8 @@ fn damage_stores(seed: u64, stores: u64) -> anyhow::Result<()> {
     println!(
         "{stores} stores from seed {seed}, {} damages: {} refused at the open, {} found by reads or verification, \
          {} reported as torn tails, {} changed nothing readable; 0 wrong, 0 lost in silence but {} at the end of \
-         an unclosed store without its published end",
-        all.cases, all.refused, all.found, all.torn, all.unchanged, all.untold
+         an unclosed store without its published end; {}",
+        all.cases, all.refused, all.found, all.torn, all.unchanged, all.untold, all.salvaged
     );
     Ok(())
 }
@@ -263,13 +263,14 @@ fn matrix(step: usize, threads: usize, table: bool) -> anyhow::Result<()> {
         let (sample, begun) = (Sample::make(left)?, Instant::now());
         let judged = shares(&sample, step, threads)?;
         println!(
-            "{}: {} cases: {} detected, {} changed nothing readable, {} cannot be told; 0 wrong, 0 silent, 0 panics \
-             ({:.0} s)",
+            "{}: {} cases: {} detected, {} changed nothing readable, {} cannot be told; 0 wrong, 0 silent, 0 panics; \
+             {} ({:.0} s)",
             left.name(),
             judged.cases,
             judged.detected,
             judged.unchanged,
             judged.untold,
+            judged.salvaged,
             begun.elapsed().as_secs_f64()
         );
         for ((class, place, verdict), count) in judged.table.iter().filter(|_| table) {

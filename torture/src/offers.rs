@@ -6,6 +6,7 @@ use causelog_types::{
 use causelog_writer::AppendCondition;
 
 use crate::draw::Draw;
+use crate::ledger::Ledger;
 
 /// Ids of the events that are offered begin here and go up.
 const FIRST_ID: u128 = 0x0192_0000_0000_7000_8000_0000_0000_0000;
@@ -15,7 +16,7 @@ const SCOPES: [&str; 2] = ["home", "work"];
 const TAGS: [&str; 3] = ["night", "day", "rain"];
 
 /// Events that are offered together.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Offer {
     /// The events, with their ids.
     pub events: Vec<NewEvent>,
@@ -40,18 +41,18 @@ pub struct Offers {
 }
 
 impl Offers {
-    /// The next offer.
+    /// The next offer, by somebody who knows of the log what is visible and was acknowledged.
     ///
     /// # Errors
     /// A value that the data model does not allow, which would be a mistake here.
-    pub fn next(&mut self, draw: &Draw, end: Position) -> anyhow::Result<Offer> {
+    pub fn next(&mut self, draw: &Draw, end: Position, known: &Ledger) -> anyhow::Result<Offer> {
         let count = if draw.once_in(3) { 1 + draw.below(5) } else { 1 };
-        let events = (0..count).map(|_| self.event(draw)).collect::<anyhow::Result<Vec<_>>>()?;
-        let condition = draw.once_in(6).then(|| self.condition(draw, end)).transpose()?;
+        let events = (0..count).map(|_| self.event(draw, known)).collect::<anyhow::Result<Vec<_>>>()?;
+        let condition = draw.once_in(5).then(|| self.condition(draw, end)).transpose()?;
         Ok(Offer { events, condition, durable: draw.once_in(8) })
     }
 
-    fn event(&mut self, draw: &Draw) -> anyhow::Result<NewEvent> {
+    fn event(&mut self, draw: &Draw, known: &Ledger) -> anyhow::Result<NewEvent> {
         let id = EventId::from_u128(FIRST_ID + self.made);
         let entity = draw.of(&ENTITIES).unwrap_or("lamp");
         let stream = Coordinate::new(entity, draw.of(&SCOPES).unwrap_or("home"))?;
@@ -74,13 +75,19 @@ impl Offers {
             0 => event.expecting(ExpectedRevision::Empty),
             1 => event.expecting(ExpectedRevision::Exists),
             2 => event.expecting(ExpectedRevision::Exactly(Revision(u64::try_from(draw.below(4))?))),
+            // What a caller expects who has looked: others may have come since, and be staged.
+            3..=5 => event.expecting(match known.last_revision(&stream) {
+                None => ExpectedRevision::Empty,
+                Some(revision) => ExpectedRevision::Exactly(revision),
+            }),
             _ => event,
         })
     }
 
     fn condition(&self, draw: &Draw, end: Position) -> anyhow::Result<AppendCondition> {
-        let back = u64::try_from(draw.below(4))?;
-        Ok(AppendCondition { region: region(draw)?, from: Position(end.0.saturating_sub(back)) })
+        let (back, ahead) = (u64::try_from(draw.below(8))?, u64::try_from(draw.below(3))?);
+        let from = if draw.once_in(2) { end.0 + ahead } else { end.0.saturating_sub(back) };
+        Ok(AppendCondition { region: region(draw)?, from: Position(from) })
     }
 }
 

@@ -2,11 +2,11 @@
 
 use anyhow::{Context, ensure};
 use causelog_io::{Fault, Operation};
-use causelog_types::EventId;
-use causelog_writer::{Answered, AppendError, AppendReceipt, Durability, RestartPolicy};
+use causelog_writer::{Answered, Durability, RestartPolicy};
 
 use crate::draw::Draw;
 use crate::history::{History, LIVES, Part};
+use crate::ledger::{Asked, Ledger};
 use crate::offers::Offers;
 use crate::oracle::Loss;
 pub use crate::tally::Tally;
@@ -26,6 +26,7 @@ struct Simulation<'a> {
     durability: Durability,
     world: World,
     offers: Offers,
+    ledger: Ledger,
     tally: Tally,
     /// Other processes that have the store open.
     others: Vec<OtherProcess>,
@@ -53,6 +54,7 @@ pub fn run(history: &History) -> anyhow::Result<Tally> {
         durability,
         world: World::new(durability),
         offers: Offers::default(),
+        ledger: Ledger::default(),
         tally: Tally::default(),
         others: Vec::new(),
         drops_at: Vec::new(),
@@ -63,7 +65,10 @@ pub fn run(history: &History) -> anyhow::Result<Tally> {
         let lived = simulation.live(life, &draw.part(life));
         lived.with_context(|| format!("seed {}, life {life}, {durability:?}", history.seed))?;
     }
-    Ok(simulation.tally)
+    let Simulation { ledger, mut tally, .. } = simulation;
+    (tally.allowed, tally.refused, tally.not_judged) =
+        (ledger.judged.allowed, ledger.judged.refused, ledger.judged.open);
+    Ok(tally)
 }
 
 /// What ends a life.
@@ -138,17 +143,14 @@ impl Simulation<'_> {
         Ok(loss)
     }
 
-    fn take(
-        &mut self,
-        ids: &[EventId],
-        answer: &Result<Vec<AppendReceipt>, AppendError>,
-    ) -> anyhow::Result<()> {
-        self.tally.acknowledged += u64::try_from(answer.as_ref().map_or(0, Vec::len))?;
-        self.world.oracle.answer(ids, answer)
-    }
-
-    fn take_all(&mut self, answers: Vec<Answered<Vec<EventId>>>) -> anyhow::Result<()> {
-        answers.iter().try_for_each(|answered| self.take(&answered.who, &answered.answer))
+    /// Takes answers that were given together: one may rest on another.
+    fn take_all(&mut self, answers: Vec<Answered<Asked>>) -> anyhow::Result<()> {
+        for Answered { who, answer } in &answers {
+            self.tally.acknowledged += u64::try_from(answer.as_ref().map_or(0, Vec::len))?;
+            self.world.oracle.answer(&who.offer.ids(), answer)?;
+            self.ledger.note(who, answer)?;
+        }
+        answers.into_iter().try_for_each(|Answered { who, answer }| self.ledger.judge(who, answer))
     }
 
     /// Another process looks in, and may stay.

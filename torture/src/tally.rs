@@ -27,10 +27,18 @@ pub struct Tally {
     /// Appends of what had been appended before.
     pub retries: u64,
     pub acknowledged: u64,
+    /// Appends that were acknowledged and that the plain list allows.
+    pub allowed: u64,
+    /// Appends that were refused by a condition, an expected revision or a cause, as the plain list does.
+    pub refused: u64,
+    /// Appends whose judgement rests on what is lost.
+    pub not_judged: u64,
+    /// Calls that were carried out and then reported as failed.
+    pub done_and_failed: u64,
 }
 
 impl Tally {
-    fn fields(&mut self) -> [(&'static str, &mut u64); 12] {
+    fn fields(&mut self) -> [(&'static str, &mut u64); 16] {
         [
             ("power cuts", &mut self.power_cuts),
             ("kills", &mut self.kills),
@@ -39,11 +47,15 @@ impl Tally {
             ("crashes in recovery", &mut self.crashes_in_recovery),
             ("faults", &mut self.faults),
             ("of them panics", &mut self.panics),
+            ("of them carried out all the same", &mut self.done_and_failed),
             ("full disks with room again", &mut self.full_disks),
             ("clock jumps", &mut self.clock_jumps),
             ("looks from outside", &mut self.looks),
             ("retries", &mut self.retries),
             ("acknowledgements", &mut self.acknowledged),
+            ("appends rightly allowed", &mut self.allowed),
+            ("rightly refused", &mut self.refused),
+            ("that nobody can judge", &mut self.not_judged),
         ]
     }
 }

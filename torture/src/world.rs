@@ -14,6 +14,7 @@ use causelog_writer::{
     RestartPolicy, Start, Writer, WriterSettings,
 };
 
+use crate::ledger::Asked;
 use crate::offers::Offer;
 use crate::oracle::Oracle;
 use crate::view::View;
@@ -39,7 +40,7 @@ pub struct World {
 
 /// A store that is open for appending, driven step by step.
 pub struct OpenStore {
-    machine: Machine<Vec<EventId>>,
+    machine: Machine<Asked>,
     view: View,
     environment: Environment,
 }
@@ -240,7 +241,7 @@ impl Driven for OpenStore {
     }
 
     fn sync(&mut self) -> anyhow::Result<Result<(), AppendError>> {
-        let answered = match self.machine.offer_sync(Vec::new()) {
+        let answered = match self.machine.offer_sync(Asked::default()) {
             Offered::Answered(answered) => Some(answered),
             Offered::Waits => {
                 let job = self.machine.next_job().context("a sync that waits is no work")?;
@@ -278,9 +279,9 @@ impl OpenStore {
     ///
     /// # Errors
     /// The command cannot be made, which would be a mistake here.
-    pub fn offer(&mut self, offer: &Offer) -> anyhow::Result<Option<Answered<Vec<EventId>>>> {
+    pub fn offer(&mut self, offer: &Offer) -> anyhow::Result<Option<Answered<Asked>>> {
         let command = command(offer, &self.environment)?;
-        Ok(match self.machine.offer(&command, offer.ids()) {
+        Ok(match self.machine.offer(&command, Asked { offer: offer.clone(), end: self.view.end() }) {
             Offered::Answered(answered) => Some(answered),
             Offered::Waits => None,
         })
@@ -297,7 +298,7 @@ impl OpenStore {
     }
 
     /// Takes back a job.
-    pub fn finish(&mut self, done: Done) -> Vec<Answered<Vec<EventId>>> {
+    pub fn finish(&mut self, done: Done) -> Vec<Answered<Asked>> {
         self.machine.finish(done)
     }
 

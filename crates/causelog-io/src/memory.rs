@@ -196,13 +196,13 @@ impl Storage for MemoryStorage {
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         let mut disk = self.disk.lock();
-        disk.begin(Operation::Rename { from: from.to_owned(), to: to.to_owned() })?;
+        let course = disk.plan.begin(Operation::Rename { from: from.to_owned(), to: to.to_owned() })?;
         check_plain(from)?;
         check_plain(to)?;
         let inode = disk.inode(from)?;
         disk.names.rename(from, to, inode);
         disk.collect();
-        Ok(())
+        course.answer(())
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
@@ -218,10 +218,10 @@ impl Storage for MemoryStorage {
     fn sync_dir(&self) -> io::Result<()> {
         let mut disk = self.disk.lock();
         match disk.plan.begin(Operation::SyncDir)? {
-            Course::Whole | Course::Short(_) => {
+            course @ (Course::Whole | Course::Short(_) | Course::Deny) => {
                 disk.names.sync();
                 disk.collect();
-                Ok(())
+                course.answer(())
             }
             Course::Ignore => Ok(()),
             Course::Lose => {
@@ -241,11 +241,12 @@ impl Storage for MemoryStorage {
                 Err(sync_failed("the parent directory"))
             }
             (Course::Ignore, _) => Ok(()),
-            (_, OwnName::Pending) => {
-                disk.own_name = OwnName::Durable;
-                Ok(())
+            (course, own_name) => {
+                if own_name == OwnName::Pending {
+                    disk.own_name = OwnName::Durable;
+                }
+                course.answer(())
             }
-            (_, OwnName::Durable | OwnName::Lost) => Ok(()),
         }
     }
 

@@ -231,6 +231,9 @@ impl FrameReader {
         let segment = segment.ok_or_else(|| missing(number))?;
         let is_last = i + 1 == segments.len();
         let limit = match sealed_end(segments, i) {
+            // Of a damaged log only the files' own ends are known: one may stand under another's name, and is then
+            // not what the successor of that name speaks of.
+            _ if self.snapshot.end.offset.0 == u64::MAX => u64::MAX,
             Some(end) => end.length,
             None if is_last => self.snapshot.end.offset.0,
             // In a damaged log its successor may be missing.

@@ -40,9 +40,12 @@ pub fn catch_up_damaged(index: &dyn Index, rescue: &Rescue) -> Result<StoreHead,
         index.apply(&AppliedGroup { events: &[], after })
     };
     let mut end = StoreHead { position: Position(0), root: hash::first_root(store) };
+    let mut rejected = end;
     for rescued in rescue.groups() {
         let group = rescued?.group;
         if group.events.iter().any(|event| event.payload_is_right == Some(false)) {
+            // What it held was there once: nothing else may seem to be the end of the log.
+            rejected = StoreHead { position: group.header.next(), root: group.header.root_after };
             continue;
         }
         let before = StoreHead { position: group.header.base, root: group.header.root_before };
@@ -52,10 +55,11 @@ pub fn catch_up_damaged(index: &dyn Index, rescue: &Rescue) -> Result<StoreHead,
         apply(index, store, &group)?;
         end = StoreHead { position: group.header.next(), root: group.header.root_after };
     }
-    let proven = rescue.proven();
-    if proven.position > end.position {
-        gap(proven)?;
-        end = proven;
+    for known in [rescue.proven(), rejected] {
+        if known.position > end.position {
+            gap(known)?;
+            end = known;
+        }
     }
     Ok(end)
 }

@@ -12,6 +12,7 @@ use causelog::{
 
 use crate::matrix::changes::{Case, cases};
 use crate::matrix::samples::{Files, Left, SEGMENT_BYTES, Sample, environment};
+use crate::rescue::{By, Salvaged, Whole};
 
 /// Counts by what happened, to which sort of file, and what was said.
 pub type Table = BTreeMap<(&'static str, String, &'static str), u64>;
@@ -29,6 +30,8 @@ pub struct Tally {
     pub unchanged: u64,
     /// Those in which the end is missing, and nothing in the files can show it.
     pub untold: u64,
+    /// What could still be had.
+    pub salvaged: Salvaged,
 }
 
 /// Goes through the cases of a store, one of `threads` shares of them; the first that is judged wrong is an error.
@@ -36,10 +39,15 @@ pub struct Tally {
 /// # Errors
 /// A wrong answer, a loss that nobody is told of, a panic.
 pub fn run(sample: &Sample, step: usize, share: usize, threads: usize) -> Result<Tally> {
+    let whole = Whole::new(&sample.files, sample.events.clone())?;
     let mut tally = Tally::default();
     for (n, case) in cases(sample, step).iter().enumerate().skip(share).step_by(threads.max(1)) {
         let files = case.apply(&sample.files);
-        let judged = catch_unwind(AssertUnwindSafe(|| judge(sample, case, &files, n)));
+        let by = if case.class() == "forged" { By::Forger } else { By::Accident };
+        let judged = catch_unwind(AssertUnwindSafe(|| {
+            tally.salvaged += whole.judge(&files, by)?;
+            judge(sample, case, &files, n)
+        }));
         let shown = || format!("{}: {} {:?}", sample.left.name(), case.file, brief(case));
         let verdict = match judged {
             Ok(Ok(verdict)) if may_be(case, verdict) || is_untouched(sample, &files, verdict) => verdict,
@@ -278,6 +286,7 @@ impl std::ops::AddAssign for Tally {
         self.detected += other.detected;
         self.unchanged += other.unchanged;
         self.untold += other.untold;
+        self.salvaged += other.salvaged;
         for (key, count) in other.table {
             *self.table.entry(key).or_default() += count;
         }

@@ -17,7 +17,7 @@ impl Simulation<'_> {
     pub(super) fn plan_fault(&mut self, draw: &Draw, panics: bool) -> anyhow::Result<()> {
         let nth = draw.below(OPERATIONS);
         let at = self.world.disk.operations() + u64::try_from(nth)?;
-        let fault = match draw.below(if panics { 8 } else { 6 }) {
+        let fault = match draw.below(if panics { 9 } else { 7 }) {
             0 => Fault::ShortWrite(draw.below(600)),
             1 => Fault::ShortRead(draw.below(600)),
             2 => {
@@ -28,12 +28,14 @@ impl Simulation<'_> {
                 draw.of(&[ErrorKind::Interrupted, ErrorKind::PermissionDenied]).unwrap_or(ErrorKind::Other),
             ),
             4 | 5 => Fault::Os(draw.of(&ERRORS).unwrap_or(5)),
+            6 => Fault::DoneAndFails,
             _ => Fault::Panic,
         };
         self.world.disk.fail(u64::try_from(nth)?, fault);
         self.fails_at = Some(self.fails_at.map_or(at, |first| first.min(at)));
         self.tally.faults += 1;
         self.tally.panics += u64::from(fault == Fault::Panic);
+        self.tally.done_and_failed += u64::from(fault == Fault::DoneAndFails);
         Ok(())
     }
 

@@ -1,10 +1,11 @@
 //! One life of a store: from its open to its end.
 
 use anyhow::ensure;
-use causelog_writer::{AppendError, AppendErrorKind, AppendReceipt, Job};
+use causelog_writer::{Answered, AppendErrorKind, Job};
 
 use crate::draw::Draw;
 use crate::history::Part;
+use crate::ledger::{self, Asked};
 use crate::offers::Offer;
 use crate::oracle::Status;
 use crate::simulation::{End, STEPS, Simulation};
@@ -29,7 +30,7 @@ impl Simulation<'_> {
             let draw = draw.part(step);
             match draw.below(9) {
                 0..=3 => {
-                    let offer = self.offers.next(&draw, store.view().end())?;
+                    let offer = self.offers.next(&draw, store.view().end(), &self.ledger)?;
                     self.offer(&mut store, &offer)?;
                 }
                 4 => self.retry(&draw, |simulation, offer| simulation.offer(&mut store, offer))?,
@@ -77,7 +78,7 @@ impl Simulation<'_> {
             let draw = draw.part(step);
             match draw.below(8) {
                 0..=3 => {
-                    let offer = self.offers.next(&draw, store.view().end())?;
+                    let offer = self.offers.next(&draw, store.view().end(), &self.ledger)?;
                     self.append(&mut store, &offer)?;
                 }
                 4 => self.retry(&draw, |simulation, offer| simulation.append(&mut store, offer))?,
@@ -106,18 +107,20 @@ impl Simulation<'_> {
     fn offer(&mut self, store: &mut OpenStore, offer: &Offer) -> anyhow::Result<Answer> {
         self.world.oracle.offer(offer);
         let Some(answered) = store.offer(offer)? else { return Ok(None) };
-        self.take(&answered.who, &answered.answer)?;
-        Ok(Some(answered.answer))
+        let answer = answered.answer.clone();
+        self.take_all(vec![answered])?;
+        Ok(Some(answer))
     }
 
     fn append(&mut self, store: &mut ServedStore, offer: &Offer) -> anyhow::Result<Answer> {
         self.world.oracle.offer(offer);
+        let who = Asked { offer: offer.clone(), end: store.view().end() };
         let answer = store.append(offer)?;
         if let Err(error) = &answer {
             let ended = matches!(error.kind(), AppendErrorKind::Poisoned(_));
             self.check_sound(!ended)?;
         }
-        self.take(&offer.ids(), &answer)?;
+        self.take_all(vec![Answered { who, answer: answer.clone() }])?;
         Ok(Some(answer))
     }
 
@@ -162,4 +165,4 @@ impl Simulation<'_> {
 }
 
 /// The answer to an append, if it is known.
-type Answer = Option<Result<Vec<AppendReceipt>, AppendError>>;
+type Answer = Option<ledger::Answer>;

@@ -2,6 +2,7 @@
 
 use anyhow::{Context, ensure};
 use causelog_io::Operation;
+use causelog_writer::Durability;
 
 use crate::draw::Draw;
 use crate::history::Part;
@@ -38,7 +39,9 @@ impl Simulation<'_> {
         store.view().check(&events, &draw)?;
         self.others_look_again()?;
         // The recovered store ends without a close, so that the next life finds it as it is.
-        self.world.oracle.recovered(&events, loss)
+        self.world.oracle.recovered(&events, loss)?;
+        let can_be_gone = loss == Loss::Unsynced && self.durability != Durability::Sync;
+        self.ledger.recovered(&events, can_be_gone)
     }
 
     fn crash_in_recovery(&mut self, loss: Loss, draw: &Draw) -> anyhow::Result<Loss> {

@@ -13,12 +13,13 @@ mod slice {
     use causelog_torture::exhaustive::{self, Bounds};
     use causelog_torture::faults::{self, Failed};
     use causelog_torture::history::{History, Part};
+    use causelog_torture::rescue::Salvaged;
     use causelog_torture::scripts::SCRIPTS;
     use causelog_torture::shrink::{attempt, shrink};
     use causelog_torture::syncs::{self, REASONS, Verdict};
     use causelog_torture::tally::Tally;
 
-    /// Spec: COMMIT-1, COMMIT-2, COMMIT-3, COMMIT-8, COMMIT-10, RECOVER-6, IDEM-5, LOCK-4, TYPE-4
+    /// Spec: COMMIT-1, COMMIT-2, COMMIT-3, COMMIT-8, COMMIT-10, RECOVER-6, IDEM-5, LOCK-4, TYPE-4, COND-2, COND-3
     #[test]
     fn histories_of_fixed_seeds_lose_nothing() {
         let mut tally = Tally::default();
@@ -26,6 +27,8 @@ mod slice {
             tally += attempt(&History::new(seed)).unwrap();
         }
         assert!(tally.power_cuts > 300 && tally.kills_beside_readers > 60, "{tally}");
+        assert!(tally.allowed > 1000 && tally.refused > 1000 && tally.not_judged < 20, "{tally}");
+        assert!(tally.done_and_failed > 20, "{tally}");
         assert!(tally.panics > 10 && tally.full_disks > 200 && tally.clock_jumps > 400, "{tally}");
     }
 
@@ -95,7 +98,7 @@ mod slice {
         assert_eq!(all.acknowledged_after, 0);
     }
 
-    /// Spec: RECOVER-2, RECOVER-9, READ-4, VERIFY-2, CLOSE-5, SLOT-6, INDEX-8
+    /// Spec: RECOVER-2, RECOVER-7, RECOVER-9, READ-4, READ-6, VERIFY-2, CLOSE-5, SLOT-6, INDEX-8, SALVAGE-1, SALVAGE-3
     #[test]
     fn damage_is_told_or_changes_nothing() {
         let mut all = damage::Verdicts::default();
@@ -103,5 +106,8 @@ mod slice {
             all += damage::run(seed).unwrap();
         }
         assert!(all.refused > 300 && all.found > 50 && all.unchanged > 100, "{all:?}");
+        let Salvaged { stores, refused, kept, lost } = all.salvaged;
+        assert_eq!(stores + refused, all.cases);
+        assert!(stores > 900 && kept > 10 * lost && lost > 100, "{all:?}");
     }
 }

@@ -28,7 +28,23 @@ fn power_cuts_lose_nothing_that_was_synced() {
 /// Spec: COMMIT-3, COMMIT-4, COMMIT-5, SLOT-4
 #[test]
 fn a_system_call_that_fails_is_a_typed_error_and_loses_nothing() {
-    assert!(shows("0 lost, 0 acknowledged after a failed sync", &["syscalls", "--every", "8"]));
+    assert!(shows(
+        "0 lost, 0 acknowledged after a failed sync",
+        &["syscalls", "--every", "8", "--pairs", "60"]
+    ));
+}
+
+/// Spec: COMMIT-1, COMMIT-6, SEG-3
+#[test]
+fn nothing_is_acknowledged_before_its_sync() {
+    assert!(shows("0 acknowledged before their sync", &["trace", "--appends", "3000"]));
+}
+
+/// Spec: WIRE-7
+#[test]
+fn stores_of_every_released_format_are_as_they_were() {
+    let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/causelog/tests/golden");
+    assert!(shows("all as they were", &["golden", "--golden", golden]));
 }
 
 /// Spec: COMMIT-5, CLOSE-1, SLOT-4

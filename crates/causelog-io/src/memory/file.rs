@@ -66,12 +66,12 @@ impl File for MemoryFile {
         self.check_writable()?;
         let taken = match course {
             Course::Short(count) => &bytes[..count.min(bytes.len())],
-            Course::Whole | Course::Lose | Course::Ignore => bytes,
+            Course::Whole | Course::Lose | Course::Ignore | Course::Deny => bytes,
         };
         let range = self.range(offset, length(taken.len()))?;
         disk.check_space(&self.name, self.inode, &range)?;
         disk.node(self.inode).write(taken, range)?;
-        Ok(taken.len())
+        course.answer(taken.len())
     }
 
     fn set_len(&self, bytes: u64) -> io::Result<()> {
@@ -96,9 +96,9 @@ impl File for MemoryFile {
     fn sync_data(&self) -> io::Result<()> {
         let mut disk = self.disk.lock();
         match disk.plan.begin(Operation::SyncData { name: self.name() })? {
-            Course::Whole | Course::Short(_) => {
+            course @ (Course::Whole | Course::Short(_) | Course::Deny) => {
                 disk.node(self.inode).sync();
-                Ok(())
+                course.answer(())
             }
             Course::Ignore => Ok(()),
             Course::Lose => {

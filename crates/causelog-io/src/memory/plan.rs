@@ -82,6 +82,9 @@ pub enum Fault {
     /// A sync fails, and what it was to make durable counts as clean from then on: reads still see it, a later
     /// sync succeeds without it, a power cut loses it. Any other operation fails with nothing done.
     SyncFailsAndDrops,
+    /// A write, a rename or a sync is carried out as a whole, and then reported as failed: what is on the disk is not
+    /// what the answer says. Any other operation fails with nothing done.
+    DoneAndFails,
     /// A sync answers that all is well and does nothing, as if the call were not in the program: it shows whether
     /// a test would notice. Any other operation is carried out.
     SyncIgnored,
@@ -96,6 +99,17 @@ pub(super) enum Course {
     Short(usize),
     Lose,
     Ignore,
+    Deny,
+}
+
+impl Course {
+    /// The answer to an operation that is done.
+    pub(super) fn answer<T>(self, done: T) -> io::Result<T> {
+        match self {
+            Self::Deny => Err(io::Error::other("a planned fault: it is done, and reported as failed")),
+            _ => Ok(done),
+        }
+    }
 }
 
 /// Counts and records operations, and fails those that are planned to.
@@ -137,6 +151,7 @@ impl Plan {
         let number = self.operations;
         let (writes, syncs) = (matches!(operation, Operation::Write { .. }), operation.is_sync());
         let reads = matches!(operation, Operation::Read { .. });
+        let renames = matches!(operation, Operation::Rename { .. });
         self.operations += 1;
         self.mutations += u64::from(operation.mutates());
         let failed = |kind, reason| Err(io::Error::new(kind, format!("{reason} {number}: {operation:?}")));
@@ -148,6 +163,7 @@ impl Plan {
                 Some(Fault::ShortWrite(bytes)) if writes => Ok(Course::Short(bytes)),
                 Some(Fault::ShortRead(bytes)) if reads => Ok(Course::Short(bytes.max(1))),
                 Some(Fault::SyncFailsAndDrops) if syncs => Ok(Course::Lose),
+                Some(Fault::DoneAndFails) if writes || syncs || renames => Ok(Course::Deny),
                 Some(Fault::SyncIgnored) => Ok(if syncs { Course::Ignore } else { Course::Whole }),
                 Some(Fault::Panic) => {
                     self.trace.push(operation);

@@ -160,6 +160,30 @@ fn dropping_the_cache_keeps_changes_that_a_sync_still_owes() -> io::Result<()> {
     Ok(())
 }
 
+/// What was done and reported as failed is there: a write, a rename, and what a sync made durable.
+#[test]
+fn what_is_reported_as_failed_can_be_done() -> io::Result<()> {
+    let storage = MemoryStorage::created();
+    storage.fail(0, Fault::DoneAndFails);
+    assert!(storage.sync_parent().is_err());
+    let file = storage.open("a", Access::CreateNew)?;
+    for step in 0..4 {
+        storage.fail(0, Fault::DoneAndFails);
+        let failed = match step {
+            0 => file.write_at(b"one", 0).map(drop),
+            1 => file.sync_data(),
+            2 => storage.rename("a", "b"),
+            _ => storage.sync_dir(),
+        };
+        assert!(failed.is_err(), "step {step}");
+    }
+    check_files(&storage.power_cut(), &[("b", "one")]);
+    storage.fail(0, Fault::DoneAndFails);
+    assert!(file.set_len(1).is_err());
+    check_files(&storage, &[("b", "one")]);
+    Ok(())
+}
+
 #[test]
 fn a_lost_extension_is_read_as_zeros() -> io::Result<()> {
     let storage = MemoryStorage::new();

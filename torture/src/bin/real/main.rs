@@ -2,6 +2,7 @@
 //! first promise that was broken.
 
 mod children;
+mod golden;
 mod history;
 mod kill;
 mod limits;
@@ -11,6 +12,7 @@ mod process;
 mod said;
 mod script;
 mod syscalls;
+mod trace;
 mod uml;
 mod volume;
 
@@ -67,9 +69,24 @@ enum Tier {
         /// Only every so manieth fault.
         #[arg(long, default_value_t = 1)]
         every: usize,
+        /// So many pairs of faults by lot as well.
+        #[arg(long, default_value_t = 100)]
+        pairs: u64,
         /// How many at a time.
         #[arg(long, default_value_t = 2)]
         threads: u64,
+    },
+    /// Answers before their sync, in the order of system calls; needs strace.
+    Trace {
+        /// How many appends.
+        #[arg(long, default_value_t = 10_000)]
+        appends: u64,
+    },
+    /// Stores of every released format.
+    Golden {
+        /// Where they are, each a directory with a list of its events beside it.
+        #[arg(long, default_value = "crates/causelog/tests/golden")]
+        golden: PathBuf,
     },
     /// Full and read-only disks, limits of the process.
     Limits {
@@ -137,7 +154,12 @@ fn main() -> anyhow::Result<()> {
         Tier::Openers { rounds } => ("openers", openers::run(&work, seed, rounds)),
         Tier::Uml { rounds } => ("uml", uml::run(&work, seed, rounds)),
         Tier::UmlInside { rounds } => ("uml-inside", uml::inside(&work, seed, rounds)),
-        Tier::Syscalls { every, threads } => ("syscalls", syscalls::run(&work, seed, every.max(1), threads)),
+        Tier::Trace { appends } => ("trace", trace::run(&work, seed, appends)),
+        Tier::Golden { golden } => ("golden", golden::run(&work, &golden)),
+        Tier::Syscalls { every, pairs, threads } => {
+            let plan = syscalls::Plan { every: every.max(1), pairs, threads: threads.max(1) };
+            ("syscalls", syscalls::run(&work, seed, plan))
+        }
         Tier::Power { ext4, xfs, after_kill, threads } => {
             ("power", power::run(&work, seed, power::Plan { ext4, xfs, after_kill, threads }))
         }

@@ -1,4 +1,7 @@
-//! System calls that fail: every call of a short life of a writer, each with every error, one at a time.
+//! System calls that fail: every call of a short life of a writer, each with every error, one at a time; and pairs of
+//! them by lot.
+
+mod pairs;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -21,15 +24,20 @@ use crate::said::Said;
 /// Calls that an append, an open or a close needs, but to files that can be made again.
 const VITAL: [&str; 4] = ["fdatasync", "fsync", "pwrite64", "rename"];
 
+/// Calls that are to no file.
+const OF_PROCESS: [&str; 2] = ["clone3", "getrandom"];
+
 /// What the writer finds.
 const BEGINNINGS: [Option<End>; 3] = [None, Some(End::Exit), Some(End::Close)];
 
-/// A call that was seen: the `nth` of its kind to the file, by one of the threads.
+/// A call that was seen: the `nth` of its kind to the file, by one of the threads. Of a call to no file the path is
+/// empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Call {
     name: String,
     path: String,
     nth: u32,
+    thread: String,
     /// How many answers had been given before it.
     answers: usize,
 }
@@ -59,6 +67,9 @@ impl Fault {
         match call {
             // Its result says nothing of what was written, and for a directory the standard library panics on one.
             "close" => return vec![Self::Kill],
+            "clone3" => return vec![Self::Error("EAGAIN"), Self::Error("ENOMEM"), Self::Kill],
+            // As in a sandbox without the call. At another error the standard library's own maps panic.
+            "getrandom" => return vec![Self::Error("ENOSYS"), Self::Kill],
             "openat" => all.extend([Self::Error("EMFILE"), Self::Lasting("EMFILE")]),
             "pwrite64" => all.extend([Self::Short, Self::Lasting("ENOSPC")]),
             "fallocate" => all.push(Self::Lasting("ENOSPC")),
@@ -90,8 +101,19 @@ impl Call {
     }
 }
 
-/// Lets every `every`-th fault happen.
-pub(crate) fn run(work: &Path, seed: u64, every: usize, threads: u64) -> anyhow::Result<Verdict> {
+/// How much is to fail.
+#[derive(Clone, Copy)]
+pub(crate) struct Plan {
+    /// Each so many-th fault by itself.
+    pub(crate) every: usize,
+    /// So many pairs of faults.
+    pub(crate) pairs: u64,
+    pub(crate) threads: u64,
+}
+
+/// Lets every so many-th fault happen, and then pairs of faults.
+pub(crate) fn run(work: &Path, seed: u64, plan: Plan) -> anyhow::Result<Verdict> {
+    let Plan { every, pairs, threads } = plan;
     match Command::new("strace").args(["-e", "inject=fsync:error=EIO", "true"]).output() {
         Ok(output) if output.status.success() => {}
         Ok(_) => return Ok(Verdict::Skipped("strace may not trace here".to_owned())),
@@ -120,14 +142,17 @@ pub(crate) fn run(work: &Path, seed: u64, every: usize, threads: u64) -> anyhow:
         }
         Ok(tally)
     })?;
+    let paired = pairs::run(work, seed, pairs, threads)?;
     let calls = calls.into_inner().map_err(|_| anyhow::anyhow!("a worker panicked"))?;
     let by_name: Vec<String> = calls.iter().map(|(name, count)| format!("{name} {count}")).collect();
     let Tally { faults, kills, acknowledged, not_written, unknown, .. } = tally;
     Ok(Verdict::Ran(format!(
         "seed {seed}: {} faults ({}), {faults} of them came about, {kills} kills, {acknowledged} events \
-         acknowledged, {not_written} not written, {unknown} unknown: 0 lost, 0 acknowledged after a failed sync",
+         acknowledged, {not_written} not written, {unknown} unknown; {pairs} pairs of faults, both came about in {}: \
+         0 lost, 0 acknowledged after a failed sync",
         calls.values().sum::<usize>(),
-        by_name.join(", ")
+        by_name.join(", "),
+        paired.faults
     )))
 }
 
@@ -179,25 +204,43 @@ impl Bench {
         Ok(calls)
     }
 
-    fn run(&self, call: &Call, fault: Fault) -> anyhow::Result<Tally> {
+    /// A life with faults, each as strace takes it, at calls to these files; and what strace injected.
+    fn live(
+        &self,
+        paths: &[&str],
+        injections: &[(&str, String)],
+    ) -> anyhow::Result<(History, Ended, String)> {
         let (mut history, arguments) = self.begin()?;
         let log = self.directory.join("injected");
         let mut under: Vec<OsString> = ["strace", "-f", "-qq", "-o"].map(OsString::from).to_vec();
-        under.extend([log.clone().into(), "-P".into(), call.path.clone().into()]);
-        under.extend(["-e".into(), format!("trace={}", call.name).into()]);
-        under.extend(["-e".into(), format!("inject={}:{}", call.name, fault.injection(call.nth)).into()]);
+        under.push(log.clone().into());
+        for path in paths.iter().filter(|path| !path.is_empty()) {
+            under.extend(["-P".into(), path.into()]);
+        }
+        let names: Vec<&str> = injections.iter().map(|(name, _)| *name).collect();
+        under.extend(["-e".into(), format!("trace={}", names.join(",")).into()]);
+        for (name, injection) in injections {
+            under.extend(["-e".into(), format!("inject={name}:{injection}").into()]);
+        }
         let ended = Process::start(&under, &arguments)?.wait()?;
         let killed = ended.status.signal() == Some(9);
-        let injected = killed || fs::read_to_string(log)?.contains("(INJECTED)");
         ensure!(
             killed || ended.status.success(),
             "the writer ended with {}: {}",
             ended.status,
             ended.complaints
         );
-        history.tally = Tally { faults: u64::from(injected), kills: u64::from(killed), ..Tally::default() };
+        history.tally = Tally { kills: u64::from(killed), ..Tally::default() };
         history.lived(&ended)?;
         check_answers(&ended)?;
+        Ok((history, ended, fs::read_to_string(log)?))
+    }
+
+    fn run(&self, call: &Call, fault: Fault) -> anyhow::Result<Tally> {
+        let injection = (call.name.as_str(), fault.injection(call.nth));
+        let (mut history, ended, log) = self.live(&[&call.path], &[injection])?;
+        let injected = history.tally.kills > 0 || log.contains("(INJECTED)");
+        history.tally.faults = u64::from(injected);
         // An interrupted call is made again. That is right for a sync as well: it has not failed.
         let fails = matches!(fault, Fault::Error("EIO" | "ENOSPC") | Fault::Lasting(_) | Fault::Short);
         if injected && fails && call.is_vital() {
@@ -230,13 +273,18 @@ fn read_trace(trace: &str, directory: &str) -> Vec<Call> {
             answers +=
                 usize::from(is_answer.into_iter().any(|word| arguments.contains(&format!("\"{word}"))));
         }
-        let Some(from) = arguments.find(directory).filter(|_| name != "execve") else { continue };
-        let path = arguments[from..].split(['"', '>']).next().unwrap_or_default();
+        let path = match arguments.find(directory).filter(|_| name != "execve") {
+            Some(from) => arguments[from..].split(['"', '>']).next().unwrap_or_default(),
+            None if OF_PROCESS.contains(&name) => "",
+            None => continue,
+        };
         let nth = seen.entry((thread, name, path)).or_default();
         *nth += 1;
-        let call = Call { name: name.to_owned(), path: path.to_owned(), nth: *nth, answers };
+        let (name, path, thread) = (name.to_owned(), path.to_owned(), thread.to_owned());
+        let call = Call { name, path, nth: *nth, thread: thread.clone(), answers };
         // Where two threads make the same one, the fault befalls both.
-        if !calls.iter().any(|known: &Call| Call { answers, ..known.clone() } == call) {
+        let same = |known: &Call| Call { answers, thread: thread.clone(), ..known.clone() } == call;
+        if !calls.iter().any(same) {
             calls.push(call);
         }
     }
@@ -264,17 +312,20 @@ mod tests {
                      7  pwrite64(5</w/events/lock>, \"b\", 1, 0 <unfinished ...>\n\
                      8  fsync(4</w/events>) = 0\n\
                      7  <... pwrite64 resumed>) = 1\n\
+                     7  getrandom(\"a\", 1, 0) = 1\n\
                      7  openat(AT_FDCWD</x>, \"/etc/ld.so.cache\", O_RDONLY) = 4\n\
                      8  rename(\"/w/events/a.tmp\", \"/w/events/a\") = 0\n";
         let call = |name: &str, path: &str, nth, answers| {
-            let (name, path) = (name.to_owned(), path.to_owned());
-            Call { name, path, nth, answers }
+            let thread = if path == "/w/events" || name == "rename" { "8" } else { "7" };
+            let (name, path, thread) = (name.to_owned(), path.to_owned(), thread.to_owned());
+            Call { name, path, nth, thread, answers }
         };
         let expected = [
             call("openat", "/w/events/lock", 1, 0),
             call("pwrite64", "/w/events/lock", 1, 0),
             call("pwrite64", "/w/events/lock", 2, 1),
             call("fsync", "/w/events", 1, 1),
+            call("getrandom", "", 1, 1),
             call("rename", "/w/events/a.tmp", 1, 1),
         ];
         assert_eq!(read_trace(trace, "/w"), expected);
