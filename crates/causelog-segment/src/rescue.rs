@@ -6,29 +6,30 @@
 //! out, since whoever changed an event could not change the roots behind it.
 
 mod groups;
+mod sources;
 
 use std::cmp::Reverse;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use causelog_io::{EntryKind, Storage};
-use causelog_types::{ByteOffset, Hlc, Position, Root, SegmentNumber, StoreHead, StoreId};
-use causelog_wire::layout::SEGMENT_HEADER_BYTES;
-use causelog_wire::{Decoded, GroupHeader, Salt, SegmentHeader, StoreIdentity, hash};
+use causelog_io::Storage;
+use causelog_types::{ByteOffset, Hlc, Position, Root, StoreHead};
+use causelog_wire::{GroupHeader, StoreIdentity, hash};
 
 pub use groups::{Rescued, RescuedGroups};
+use sources::{Source, Sources};
 
 use crate::directory::Directory;
 use crate::error::{Damage, DamageKind, LogError};
 use crate::group::Payloads;
 use crate::lock::{LockFile, SharedLock};
 use crate::log::Log;
-use crate::names::{CLOSED_FILE, FileName, LOCK_FILE, STORE_FILE};
+use crate::names::{CLOSED_FILE, LOCK_FILE};
 use crate::published::{LogEnd, Snapshot};
 use crate::report::{Left, OpenReport, TornTail};
 use crate::scan::{Boundary, Scan, Step};
 use crate::segment::{Segment, SegmentList};
-use crate::survey::{Survey, read_head};
+use crate::survey::Survey;
 use crate::tail::{Judgement, judge};
 
 /// No log has that many events: who says so is damaged or lies.
@@ -308,120 +309,6 @@ fn resync(scan: &mut Scan, mut from: ByteOffset) -> Result<bool, LogError> {
 /// Where a group begins, as its header says.
 fn begin((offset, header): (ByteOffset, GroupHeader), before: Boundary) -> Boundary {
     Boundary { offset, position: header.base, root: header.root_before, hlc: before.hlc }
-}
-
-/// A file that may hold groups of the store.
-struct Source {
-    /// Numbered by its name, which no other has.
-    segment: Arc<Segment>,
-    /// Its number by its own header.
-    number: SegmentNumber,
-    /// Whether its header is damaged: then only its salt is believed, and only if it finds groups.
-    mended: bool,
-}
-
-impl Source {
-    fn is_misnamed(&self) -> bool {
-        self.mended || self.number != self.segment.number()
-    }
-}
-
-struct Sources {
-    identity: StoreIdentity,
-    all: Vec<Source>,
-    /// Up to where segments are valid, as their successors say.
-    limits: HashMap<SegmentNumber, u64>,
-}
-
-impl Sources {
-    fn find(directory: &Directory, survey: &Survey) -> Result<Self, LogError> {
-        let mut files = Vec::new();
-        for entry in directory.list()? {
-            if let (FileName::Segment(number), EntryKind::File) = (FileName::parse(&entry.name), entry.kind) {
-                let Some(file) = directory.open_if_there(&entry.name)? else { continue };
-                files.push((number, read_head(&file, SEGMENT_HEADER_BYTES)?));
-            }
-        }
-        files.sort_unstable_by_key(|(number, _)| *number);
-        let decoded = files.iter().filter_map(|(_, head)| SegmentHeader::decode(head).whole());
-        let closed = survey.closed.map(|closed| closed.store);
-        let stores: Vec<StoreId> = decoded.map(|header| header.store).collect();
-        // A store file that no segment agrees with is another store's.
-        let identity =
-            survey.identity.filter(|identity| stores.is_empty() || stores.contains(&identity.store));
-        let store = match most_frequent(stores.into_iter()).or(closed) {
-            None if identity.is_none() => proven_store(directory, &files)?,
-            named => named,
-        };
-        let named = identity.or(store.map(|store| StoreIdentity { store, created_ms: 0 }));
-        let identity = named.ok_or_else(|| match survey.is_empty() {
-            true => LogError::NotAStore { directory: directory.path() },
-            false => {
-                let (file, offset) = (directory.path_of(STORE_FILE), ByteOffset(0));
-                Damage { file, offset, kind: DamageKind::IdentityMissing }.into()
-            }
-        })?;
-        let mut sources = Self { identity, all: Vec::new(), limits: HashMap::new() };
-        for (number, head) in files {
-            sources.add(directory, number, &head);
-        }
-        Ok(sources)
-    }
-
-    fn add(&mut self, directory: &Directory, number: SegmentNumber, head: &[u8]) {
-        let (header, mended) = match SegmentHeader::decode(head) {
-            Decoded::Whole(header) if header.store != self.identity.store => return,
-            Decoded::Whole(header) => (header, false),
-            Decoded::Incomplete { .. } | Decoded::Corrupt(_) => {
-                let Some((_, salt)) = SegmentHeader::claims(head) else { return };
-                (bare_header(self.identity.store, number, salt), true)
-            }
-        };
-        if let Some(previous) = header.previous.filter(|_| header.number == number) {
-            self.limits.insert(previous.number, previous.length);
-        }
-        let by_name = SegmentHeader { number, ..header };
-        let segment = Arc::new(Segment::new(by_name, directory.clone(), None));
-        self.all.push(Source { segment, number: header.number, mended });
-    }
-
-    fn headers(&self) -> impl Iterator<Item = SegmentHeader> {
-        self.all.iter().filter(|source| !source.mended).map(|source| *source.segment.header())
-    }
-}
-
-/// A header of which nothing is known but this.
-fn bare_header(store: StoreId, number: SegmentNumber, salt: Salt) -> SegmentHeader {
-    let (base, base_root, base_hlc) = (Position(0), hash::first_root(store), Hlc::default());
-    SegmentHeader { store, number, base, base_root, base_hlc, salt, previous: None }
-}
-
-/// The store that a damaged header claims and that the first root behind it proves.
-fn proven_store(
-    directory: &Directory,
-    files: &[(SegmentNumber, Vec<u8>)],
-) -> Result<Option<StoreId>, LogError> {
-    for (number, head) in files {
-        let Some((store, salt)) = SegmentHeader::claims(head) else { continue };
-        let header = bare_header(store, *number, salt);
-        let segment = Segment::new(header, directory.clone(), None);
-        let mut scan = Scan::new(&segment, Boundary::first(&header), u64::MAX, Payloads::Trusted)?;
-        if let Some((_, group)) = scan.search(ByteOffset(0))?
-            && (group.base, group.root_before) == (header.base, header.base_root)
-        {
-            return Ok(Some(store));
-        }
-    }
-    Ok(None)
-}
-
-/// Of equally frequent ones, any.
-fn most_frequent(stores: impl Iterator<Item = StoreId>) -> Option<StoreId> {
-    let mut counts: HashMap<StoreId, usize> = HashMap::new();
-    for store in stores {
-        *counts.entry(store).or_default() += 1;
-    }
-    counts.into_iter().max_by_key(|(store, count)| (*count, Reverse(store.as_u128()))).map(|(store, _)| store)
 }
 
 /// A group that is whole and does not follow what is before it.
