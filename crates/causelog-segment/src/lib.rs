@@ -66,6 +66,7 @@ mod report;
 mod rescue;
 mod scan;
 mod segment;
+mod shown;
 mod survey;
 mod tail;
 mod window;

@@ -1,5 +1,6 @@
 //! The good groups of a damaged log, in the order of positions.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use causelog_types::{Position, widen};
@@ -29,6 +30,8 @@ pub struct Rescued {
 #[derive(Debug)]
 pub struct RescuedGroups<'a> {
     rescue: &'a Rescue,
+    /// Where runs begin, and with which roots.
+    starts: HashSet<(Position, [u8; 32])>,
     next_run: usize,
     scan: Option<(&'a Run, Scan)>,
     /// Held back until what follows does not contradict it.
@@ -39,7 +42,9 @@ pub struct RescuedGroups<'a> {
 
 impl<'a> RescuedGroups<'a> {
     pub(super) fn new(rescue: &'a Rescue) -> Self {
-        Self { rescue, next_run: 0, scan: None, pending: None, contradictions: Vec::new(), done: false }
+        let starts = rescue.runs.iter().map(|run| (run.from.position, run.from.root.0)).collect();
+        let (scan, pending, contradictions) = (None, None, Vec::new());
+        Self { rescue, starts, next_run: 0, scan, pending, contradictions, done: false }
     }
 
     /// Groups that were left out so far, whole as they are, since the roots behind them contradict them.
@@ -73,13 +78,9 @@ impl<'a> RescuedGroups<'a> {
                     let end = before.group.header;
                     let fits = header.base > end.next() || header.root_before == end.root_after;
                     // What follows it elsewhere speaks for it, and against what was found.
-                    let confirmed = || {
-                        let head = (end.next(), end.root_after);
-                        let heads = self.rescue.runs.iter().map(|run| (run.from.position, run.from.root));
-                        self.rescue.vouched.contains(&(head.0, head.1.0))
-                            || heads.into_iter().any(|from| from == head)
-                    };
-                    if !fits && confirmed() {
+                    let head = (end.next(), end.root_after.0);
+                    let confirmed = self.rescue.vouched.contains(&head) || self.starts.contains(&head);
+                    if !fits && confirmed {
                         self.leave_out(&found);
                         continue;
                     }
