@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use causelog_io::{Environment, IoError, Storage};
-use causelog_reader::{Checker, Finding, FindingKind, verify};
-use causelog_segment::{Damage, Group, Rescue, Rescued, STORE_FILE};
+use causelog_reader::{Checker, Finding, verify};
+use causelog_segment::{Damage, Findings, Group, Rescue, Rescued, STORE_FILE};
 use causelog_types::{Position, Revision, StoreHead};
 use causelog_wire::hash;
 
@@ -44,6 +44,7 @@ impl Salvage {
             copy: Copy::begin_in(to, identity, first)?,
             checker: Checker::default(),
             rejected: first,
+            findings: Findings::default(),
             report: SalvageReport {
                 store: identity.store,
                 head: first,
@@ -52,14 +53,17 @@ impl Salvage {
                 lost: Vec::new(),
                 streams: Vec::new(),
                 torn_tail: self.rescue.torn_tail().cloned(),
-                findings: self.rescue.findings().iter().map(finding).collect(),
+                held_writers_off: self.rescue.holds_writers_off(),
+                findings: Vec::new(),
+                more_findings: 0,
             },
         };
+        work.find_all(self.rescue.findings());
         let mut groups = self.rescue.groups();
         for rescued in &mut groups {
             work.take(rescued?)?;
         }
-        work.report.findings.extend(groups.contradictions().iter().map(finding));
+        work.find_all(groups.contradictions());
         let end = [self.rescue.proven(), work.rejected].into_iter().max_by_key(|head| head.position);
         let report = work.finish(end)?;
         let verified = verify(Arc::clone(&to.storage))?;
@@ -74,6 +78,7 @@ struct Work<'a> {
     checker: Checker,
     /// The end of the groups that are whole and do not follow: what they held was there once.
     rejected: StoreHead,
+    findings: Findings<Finding>,
     report: SalvageReport,
 }
 
@@ -88,7 +93,7 @@ impl Work<'_> {
         let refused = self.checker.admit(&rescued.group).err();
         if let Some(kind) = refused {
             let (file, offset) = (rescued.segment.path(), rescued.group.location.offset);
-            self.report.findings.push(Finding { file, offset, kind });
+            self.findings.push(Finding { file, offset, kind });
             self.rejected = StoreHead { position: header.next(), root: header.root_after };
             return Ok(());
         }
@@ -102,6 +107,11 @@ impl Work<'_> {
             self.report.events = self.report.events.saturating_add(header.count);
         }
         Ok(())
+    }
+
+    fn find_all(&mut self, damage: &Findings<Damage>) {
+        self.findings.extend(damage.first().iter().cloned().map(Finding::from));
+        self.findings.count(damage.more());
     }
 
     /// Leaves a gap up to a later end, if it is later.
@@ -141,13 +151,9 @@ impl Work<'_> {
         }
         self.report.head = self.copy.head;
         self.copy.finish()?;
+        (self.report.findings, self.report.more_findings) = self.findings.into_parts();
         let (events, lost) = (self.report.events, self.report.lost_events());
         tracing::info!(events, lost, head = %self.report.head, "salvaged");
         Ok(self.report)
     }
-}
-
-fn finding(damage: &Damage) -> Finding {
-    let Damage { file, offset, kind } = damage.clone();
-    Finding { file, offset, kind: FindingKind::Damage(kind) }
 }

@@ -4,5 +4,6 @@ mod contested;
 mod costs;
 mod crashes;
 mod damages;
+mod held;
 mod lab;
 mod property;

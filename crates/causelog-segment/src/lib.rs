@@ -55,6 +55,7 @@
 mod append;
 mod directory;
 mod error;
+mod findings;
 mod group;
 mod inspect;
 mod lock;
@@ -74,6 +75,7 @@ mod window;
 pub use append::{Appender, AppenderSettings, Placement, StepError};
 pub use directory::{Directory, NamedFile};
 pub use error::{Damage, DamageKind, LogError};
+pub use findings::{FINDINGS_MAX, Findings};
 pub use group::{Group, StoredEvent};
 pub use inspect::{Inspection, Visit, inspect};
 pub use lock::HeldLock;

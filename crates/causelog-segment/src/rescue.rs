@@ -21,8 +21,9 @@ use sources::{Source, Sources};
 
 use crate::directory::Directory;
 use crate::error::{Damage, DamageKind, LogError};
-use crate::group::Payloads;
-use crate::lock::{LockFile, SharedLock};
+use crate::findings::Findings;
+use crate::group::{Group, Payloads};
+use crate::lock::Guard;
 use crate::log::Log;
 use crate::names::{CLOSED_FILE, LOCK_FILE};
 use crate::published::{LogEnd, Snapshot};
@@ -39,7 +40,7 @@ const POSITION_MAX: Position = Position(1 << 62);
 #[derive(Debug)]
 pub struct Rescue {
     identity: StoreIdentity,
-    findings: Vec<Damage>,
+    findings: Findings<Damage>,
     torn_tail: Option<TornTail>,
     /// The greatest position whose root anything vouches for.
     proven: StoreHead,
@@ -51,7 +52,7 @@ pub struct Rescue {
     segments: SegmentList,
     survey: Survey,
     directory: Directory,
-    _lock: SharedLock,
+    guard: Guard,
 }
 
 /// Whole groups of one file that follow each other.
@@ -77,20 +78,17 @@ impl Rescue {
     /// system refuses. Other damage is no error here.
     pub fn read(storage: Arc<dyn Storage>) -> Result<Self, LogError> {
         let directory = Directory::new(storage);
-        let mut lock = LockFile::shared(&directory)?;
-        if lock.writer_lives() {
-            return Err(LogError::Locked { directory: directory.path() });
-        }
+        let mut guard = Guard::take(&directory)?;
         let survey = Survey::take(&directory)?;
         if let Some(unsupported) = survey.findings.iter().find(|found| found.is_unsupported()) {
             return Err(unsupported.clone().into());
         }
         let sources = Sources::find(&directory, &survey)?;
-        let slot = lock.newest_slot(sources.identity.store)?;
+        let slot = guard.lock.newest_slot(sources.identity.store)?;
         let root = hash::first_root(sources.identity.store);
         let mut rescue = Self {
             identity: sources.identity,
-            findings: survey.findings.clone(),
+            findings: survey.findings.iter().cloned().collect(),
             torn_tail: None,
             proven: StoreHead { position: Position(0), root },
             vouched: HashSet::new(),
@@ -99,7 +97,7 @@ impl Rescue {
             segments: Arc::new([]),
             survey,
             directory,
-            _lock: lock,
+            guard,
         };
         let closed = rescue.survey.closed.filter(|closed| closed.store == sources.identity.store);
         rescue.vouch(closed.map(|closed| (closed.position, closed.root)));
@@ -124,9 +122,16 @@ impl Rescue {
         self.identity
     }
 
+    /// Whether no writer can open it while this is held: only where neither `lock` nor `store` can be opened, there is
+    /// nothing to hold. A writer then finds damage; but only once it has looked.
+    #[must_use]
+    pub fn holds_writers_off(&self) -> bool {
+        self.guard.holds_writers_off()
+    }
+
     /// What is wrong, as far as bytes, files and roots go.
     #[must_use]
-    pub fn findings(&self) -> &[Damage] {
+    pub fn findings(&self) -> &Findings<Damage> {
         &self.findings
     }
 
@@ -149,6 +154,13 @@ impl Rescue {
         RescuedGroups::new(self)
     }
 
+    /// The same groups, to be read: without those whose payloads are not the ones that their headers vouch for.
+    pub fn readable_groups(&self) -> impl Iterator<Item = Result<Group, LogError>> {
+        let is_right = |group: &Group| group.events.iter().all(|event| event.payload_is_right != Some(false));
+        let groups = self.groups().map(|rescued| rescued.map(|rescued| rescued.group));
+        groups.filter(move |group| group.as_ref().map_or(true, is_right))
+    }
+
     /// The log, to be read up to an end that an index was brought up to with these groups, and what an open says of
     /// it. Frames are read from whichever file they stand in.
     ///
@@ -167,6 +179,7 @@ impl Rescue {
             .survey
             .closed
             .is_some_and(|closed| StoreHead { position: closed.position, root: closed.root } == end.head());
+        let (damage, more_damage) = self.findings.clone().into_parts();
         let report = OpenReport {
             head: end.head(),
             left: if closed && !self.end_is_lost { Left::Closed } else { Left::Unclosed },
@@ -177,7 +190,9 @@ impl Rescue {
             unknown_names: self.survey.unknown.clone(),
             temporary_names: self.survey.temporary.clone(),
             epoch: 0,
-            damage: self.findings.clone(),
+            damage,
+            more_damage,
+            holds_writers_off: self.holds_writers_off(),
         };
         let snapshot = Snapshot { end, segments: Arc::clone(&self.segments) };
         Ok((Log::new(self.directory.clone(), self.identity), snapshot, report))
@@ -222,7 +237,7 @@ impl Rescue {
         };
         let (file, offset) = (self.directory.path_of(file), ByteOffset(0));
         self.end_is_lost = true;
-        self.findings.push(Damage { file, offset, kind: DamageKind::CutOff { found, published } });
+        self.findings.keep(Damage { file, offset, kind: DamageKind::CutOff { found, published } });
     }
 
     /// Finds the runs of whole groups in a file.

@@ -40,11 +40,8 @@ pub fn catch_up_damaged(index: &dyn Index, rescue: &Rescue) -> Result<StoreHead,
         index.apply(&AppliedGroup { events: &[], after })
     };
     let mut end = StoreHead { position: Position(0), root: hash::first_root(store) };
-    for rescued in rescue.groups() {
-        let group = rescued?.group;
-        if group.events.iter().any(|event| event.payload_is_right == Some(false)) {
-            continue;
-        }
+    for group in rescue.readable_groups() {
+        let group = group?;
         let before = StoreHead { position: group.header.base, root: group.header.root_before };
         if before.position > end.position {
             gap(before)?;

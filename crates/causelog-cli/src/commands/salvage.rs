@@ -78,7 +78,7 @@ fn print(format: Format, report: &SalvageReport, out: &mut dyn Write) -> Result<
             }
             if !report.findings.is_empty() {
                 writeln!(out).map_err(Failure::Output)?;
-                table::print(out, &mut verify::listing(&report.findings))?;
+                verify::print_findings(&report.findings, report.more_findings, out)?;
             }
         }
     }
@@ -106,7 +106,9 @@ fn document(report: &SalvageReport) -> Value {
         "lost": lost,
         "streams": streams.collect::<Vec<Value>>(),
         "torn_tail": report.torn_tail.as_ref().map(json::torn_tail),
+        "held_writers_off": report.held_writers_off,
         "findings": verify::documents(&report.findings),
+        "more_findings": report.more_findings,
     })
 }
 
@@ -123,6 +125,10 @@ fn rows(report: &SalvageReport) -> Vec<(&'static str, String)> {
             "torn tail",
             format!("{bytes} bytes from offset {offset} of {file}, left behind: no loss"),
         ));
+    }
+    if !report.held_writers_off {
+        let what = "nothing kept a writer from opening the damaged store meanwhile: it has no lock and no store file";
+        rows.push(("not held", what.to_owned()));
     }
     rows.push(("verdict", "the new store verifies".to_owned()));
     rows

@@ -102,7 +102,7 @@ fn print(
             table::print(out, &mut table::pairs(rows))?;
             if !report.findings.is_empty() {
                 writeln!(out).map_err(Failure::Output)?;
-                table::print(out, &mut listing(&report.findings))?;
+                print_findings(&report.findings, report.more_findings, out)?;
             }
         }
     }
@@ -125,6 +125,7 @@ pub(crate) fn document(report: &VerifyReport, verdict: &'static str) -> Value {
         "in_use": report.in_use,
         "proven_from": report.proven_from.map(|from| from.0),
         "findings": documents(&report.findings),
+        "more_findings": report.more_findings,
     })
 }
 
@@ -162,7 +163,8 @@ fn rows(report: &VerifyReport, verdict: &'static str) -> Vec<(&'static str, Stri
         rows.push(("in use", "another process is writing; what it has published was checked".to_owned()));
     }
     if !report.findings.is_empty() {
-        rows.push(("findings", counted(report.findings.len())));
+        let all = u64::try_from(report.findings.len()).unwrap_or(u64::MAX);
+        rows.push(("findings", table::count(all.saturating_add(report.more_findings))));
     }
     rows
 }
@@ -180,8 +182,18 @@ pub(crate) fn documents(findings: &[Finding]) -> Vec<Value> {
     findings.iter().map(document).collect()
 }
 
-/// Findings for people.
-pub(crate) fn listing(findings: &[Finding]) -> Table {
+/// Findings for people, and how many more there are.
+pub(crate) fn print_findings(findings: &[Finding], more: u64, out: &mut dyn Write) -> Result<(), Failure> {
+    table::print(out, &mut listing(findings))?;
+    more_of(more).map_or(Ok(()), |more| writeln!(out, "{more}").map_err(Failure::Output))
+}
+
+/// What is said of findings that were only counted.
+pub(crate) fn more_of(more: u64) -> Option<String> {
+    (more > 0).then(|| format!("and {} more", table::count(more)))
+}
+
+fn listing(findings: &[Finding]) -> Table {
     let mut table = table::listing(&["file", "offset", "kind", "what"]);
     for finding in findings {
         let (file, what) = (table::clean(&finding.file), table::clean(&finding.kind.to_string()));

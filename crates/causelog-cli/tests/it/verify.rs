@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use causelog::{Coordinate, EventKind, NewEvent, Store};
+use causelog::{Coordinate, Durability, EventKind, NewEvent, Store};
 
 use crate::helpers::{Place, demo, flip, run, segment};
 
@@ -70,6 +70,37 @@ fn damage_is_named_by_file_offset_and_kind() {
     assert!(told["events"].as_u64().unwrap() < 7);
     let shown = run(&["verify", &place.store()]);
     assert!(shown.code == 1 && shown.out.contains("OFFSET") && shown.out.contains("damaged"), "{shown:?}");
+}
+
+/// Spec: VERIFY-7
+#[test]
+fn what_is_too_much_to_list_is_counted() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = directory.path().join("store");
+    let open = Store::options().durability(Durability::Os).open(&store).unwrap();
+    let stream = Coordinate::new("door:1", "home").unwrap();
+    for n in 0..1_004 {
+        open.append(NewEvent::new(&stream, EventKind::of::<0x1001>(), &n).unwrap()).unwrap();
+    }
+    open.close().unwrap();
+    // A byte of the first frame of every group but the last.
+    let file = segment(store.to_str().unwrap());
+    let mut bytes = fs::read(&file).unwrap();
+    let groups: Vec<usize> = (0..bytes.len()).filter(|at| bytes[*at..].starts_with(b"CLGp")).collect();
+    groups[..1_003].iter().for_each(|at| bytes[at + 120] ^= 1);
+    fs::write(&file, bytes).unwrap();
+    let (store, new) = (store.to_str().unwrap(), directory.path().join("new"));
+    for args in [&["verify", store][..], &["salvage", store, new.to_str().unwrap()]] {
+        let shown = run(args);
+        assert!(shown.code == 1 && shown.out.ends_with("and 3 more\n"), "{args:?}");
+        fs::remove_dir_all(&new).ok();
+        let told: serde_json::Value =
+            serde_json::from_str(&run(&[args, &["--format", "json"]].concat()).out).unwrap();
+        assert_eq!(
+            (told["findings"].as_array().map(Vec::len), &told["more_findings"]),
+            (Some(1_000), &3.into())
+        );
+    }
 }
 
 /// A store as a killed process leaves it, with bytes behind its end that were never synced.

@@ -8,6 +8,7 @@ use causelog_wire::{Salt, hash};
 
 use super::{Rescue, Run, contradicts};
 use crate::error::{Damage, LogError};
+use crate::findings::Findings;
 use crate::group::{Group, Payloads};
 use crate::scan::{Scan, Step};
 use crate::segment::Segment;
@@ -36,20 +37,20 @@ pub struct RescuedGroups<'a> {
     scan: Option<(&'a Run, Scan)>,
     /// Held back until what follows does not contradict it.
     pending: Option<Rescued>,
-    contradictions: Vec<Damage>,
+    contradictions: Findings<Damage>,
     done: bool,
 }
 
 impl<'a> RescuedGroups<'a> {
     pub(super) fn new(rescue: &'a Rescue) -> Self {
         let starts = rescue.runs.iter().map(|run| (run.from.position, run.from.root.0)).collect();
-        let (scan, pending, contradictions) = (None, None, Vec::new());
+        let (scan, pending, contradictions) = (None, None, Findings::default());
         Self { rescue, starts, next_run: 0, scan, pending, contradictions, done: false }
     }
 
     /// Groups that were left out so far, whole as they are, since the roots behind them contradict them.
     #[must_use]
-    pub fn contradictions(&self) -> &[Damage] {
+    pub fn contradictions(&self) -> &Findings<Damage> {
         &self.contradictions
     }
 

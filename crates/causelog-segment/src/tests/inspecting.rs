@@ -55,6 +55,7 @@ fn a_sound_store_is_counted() {
             torn_tail: None,
             in_use: false,
             findings: Vec::new(),
+            more_findings: 0,
         }
     );
 }
