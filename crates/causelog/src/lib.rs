@@ -53,6 +53,7 @@ pub use causelog_gate::{
     gate_fn,
 };
 pub use causelog_index::{Counts, Direction, Index, IndexError, MemoryIndex};
+pub use causelog_index_sealed::{IndexFileFinding, IndexFileFlaw, IndexFilesReport, inspect_index_files};
 pub use causelog_io::{
     Access, Clock, Entry, EntryKind, Environment, File, FileId, IoError, LockKind, ManualClock,
     MemoryStorage, Random, RealStorage, SeededRandom, Storage, SystemClock, SystemRandom,

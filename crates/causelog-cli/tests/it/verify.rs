@@ -72,6 +72,38 @@ fn damage_is_named_by_file_offset_and_kind() {
     assert!(shown.code == 1 && shown.out.contains("OFFSET") && shown.out.contains("damaged"), "{shown:?}");
 }
 
+/// Spec: VERIFY-8
+#[test]
+fn an_index_file_of_no_use_is_shown_and_is_no_damage() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = directory.path().join("store");
+    let open = Store::options().segment_bytes(4_096).open(&store).unwrap();
+    let stream = Coordinate::new("door:1", "home").unwrap();
+    for n in 0..8 {
+        open.append(NewEvent::new(&stream, EventKind::of::<0x1001>(), &(n, "x".repeat(1_000))).unwrap())
+            .unwrap();
+    }
+    open.close().unwrap();
+    let path = store.to_str().unwrap();
+    let derived = || run(&["verify", path, "--format", "json"]).json()["derived"].clone();
+    let sound = derived()["sound"].as_u64().unwrap();
+    assert!(sound >= 2 && derived()["findings"].as_array().unwrap().is_empty(), "{}", derived());
+    flip(&store.join("00000000000000000001.idx"), 150);
+    fs::create_dir(store.join("00000000000000000099.idx")).unwrap();
+    // Told with exit code 0: the log is sound.
+    let told = run(&["verify", path, "--format", "json"]).json();
+    assert_eq!((&told["verdict"], &told["findings"]), (&"sound".into(), &serde_json::json!([])));
+    assert_eq!(told["derived"]["sound"], sound - 1);
+    let found = &told["derived"]["findings"];
+    assert!(found[0]["file"].as_str().unwrap().ends_with("00000000000000000001.idx"), "{found}");
+    assert_eq!((&found[0]["kind"], &found[0]["offset"]), (&"derived_damaged".into(), &100.into()));
+    assert_eq!(found[1]["kind"], "derived_not_a_file");
+    let shown = run(&["verify", path]).fine();
+    assert!(shown.contains("2 of no use: no damage") && shown.contains("derived_damaged"), "{shown}");
+    Store::open(&store).unwrap().close().unwrap();
+    assert_eq!(derived()["sound"], sound, "a writer's open has made it anew");
+}
+
 /// Spec: VERIFY-7
 #[test]
 fn what_is_too_much_to_list_is_counted() {
