@@ -6,7 +6,7 @@ mod kept;
 use std::sync::Arc;
 
 use causelog_io::Storage;
-use causelog_segment::{Damage, DamageKind, Findings, LogError, TornTail, Visit, inspect};
+use causelog_segment::{Damage, DamageKind, Findings, LogError, Progress, TornTail, Visit, inspect};
 use causelog_types::{ByteOffset, Coordinate, Depth, EventId, Hlc, Position, Revision, StoreHead};
 
 use crate::IndexQuestion;
@@ -181,7 +181,7 @@ impl VerifyReport {
 /// # Errors
 /// There is no store, or the system refuses. Damage is no error here, but a finding.
 pub fn verify(storage: Arc<dyn Storage>) -> Result<VerifyReport, LogError> {
-    run(storage, None)
+    verify_telling(storage, None, &mut |_| {})
 }
 
 /// As [`verify`], and compares with a head that was kept elsewhere: then it is also a finding if anything was cut
@@ -192,13 +192,21 @@ pub fn verify(storage: Arc<dyn Storage>) -> Result<VerifyReport, LogError> {
 /// # Errors
 /// As [`verify`].
 pub fn verify_against(storage: Arc<dyn Storage>, kept: StoreHead) -> Result<VerifyReport, LogError> {
-    run(storage, Some(kept))
+    verify_telling(storage, Some(kept), &mut |_| {})
 }
 
-fn run(storage: Arc<dyn Storage>, kept: Option<StoreHead>) -> Result<VerifyReport, LogError> {
+/// As [`verify`], or [`verify_against`] a kept head, and tells on the way how far it is.
+///
+/// # Errors
+/// As [`verify`].
+pub fn verify_telling(
+    storage: Arc<dyn Storage>,
+    kept: Option<StoreHead>,
+    tell: &mut dyn FnMut(Progress),
+) -> Result<VerifyReport, LogError> {
     let mut checker = Checker::default();
     let mut kept = kept.map(|head| KeptHead::new(head, storage.display()));
-    let inspection = inspect(storage, &mut |visit| {
+    let mut visit = |visit: Visit<'_>| {
         if let Some(kept) = &mut kept {
             kept.visit(&visit);
         }
@@ -206,7 +214,8 @@ fn run(storage: Arc<dyn Storage>, kept: Option<StoreHead>) -> Result<VerifyRepor
             Visit::Group(group, segment) => checker.group(group, segment),
             Visit::Break => checker.join_anew(),
         }
-    })?;
+    };
+    let inspection = inspect(storage, &mut visit, tell)?;
     let mut findings = Findings::default();
     findings.extend(inspection.findings.into_iter().map(Finding::from));
     let (events, more_events) = checker.findings.into_parts();

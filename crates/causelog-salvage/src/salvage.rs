@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use causelog_io::{Environment, IoError, Storage};
-use causelog_reader::{Checker, Finding, verify};
-use causelog_segment::{Damage, Findings, Group, Rescue, Rescued, STORE_FILE};
-use causelog_types::{Position, Revision, StoreHead};
+use causelog_reader::{Checker, Finding, verify_telling};
+use causelog_segment::{Damage, Findings, Group, Progress, Rescue, Rescued, STORE_FILE};
+use causelog_types::{Position, Revision, StoreHead, widen};
 use causelog_wire::hash;
 
 use crate::copy::Copy;
@@ -24,7 +24,18 @@ impl Salvage {
     /// # Errors
     /// There is no store, it is in use, a newer release wrote it, or the system refuses. Damage is no error here.
     pub fn read(damaged: Arc<dyn Storage>) -> Result<Self, SalvageError> {
-        Ok(Self { rescue: Rescue::read(damaged)? })
+        Self::read_telling(damaged, &mut |_| {})
+    }
+
+    /// As [`Salvage::read`], and tells on the way how far it is.
+    ///
+    /// # Errors
+    /// As [`Salvage::read`].
+    pub fn read_telling(
+        damaged: Arc<dyn Storage>,
+        tell: &mut dyn FnMut(Progress),
+    ) -> Result<Self, SalvageError> {
+        Ok(Self { rescue: Rescue::read_telling(damaged, tell)? })
     }
 
     /// Writes all that is good into an empty directory, and verifies it there.
@@ -34,6 +45,18 @@ impl Salvage {
     /// # Errors
     /// See [`SalvageError`]. What is left in the directory is then no store.
     pub fn write(&self, to: &Environment) -> Result<SalvageReport, SalvageError> {
+        self.write_telling(to, &mut |_, _| {})
+    }
+
+    /// As [`Salvage::write`], and tells on the way how far it is.
+    ///
+    /// # Errors
+    /// As [`Salvage::write`].
+    pub fn write_telling(
+        &self,
+        to: &Environment,
+        tell: &mut dyn FnMut(SalvageStep, Progress),
+    ) -> Result<SalvageReport, SalvageError> {
         let directory = || to.storage.display();
         if !to.storage.list().map_err(IoError::on("list", directory()))?.is_empty() {
             return Err(SalvageError::NotEmpty { directory: directory() });
@@ -60,17 +83,31 @@ impl Salvage {
         };
         work.find_all(self.rescue.findings());
         let mut groups = self.rescue.groups();
+        let mut progress = Progress { bytes_done: 0, bytes_total: self.rescue.bytes() };
         for rescued in &mut groups {
-            work.take(rescued?)?;
+            let rescued = rescued?;
+            progress.bytes_done = progress.bytes_done.saturating_add(widen(rescued.bytes.len()));
+            work.take(rescued)?;
+            tell(SalvageStep::Copying, progress);
         }
         work.find_all(groups.contradictions());
         let end = [self.rescue.proven(), work.rejected].into_iter().max_by_key(|head| head.position);
         let report = work.finish(end)?;
-        let verified = verify(Arc::clone(&to.storage))?;
+        let tell = &mut |progress| tell(SalvageStep::Verifying, progress);
+        let verified = verify_telling(Arc::clone(&to.storage), None, tell)?;
         let Some(unsound) = verified.findings.into_iter().next() else { return Ok(report) };
         to.storage.remove(STORE_FILE).map_err(IoError::on("remove the store file in", directory()))?;
         Err(SalvageError::NotSound(unsound))
     }
+}
+
+/// What the writing of a new store is at. Each step tells of its own bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SalvageStep {
+    /// Good groups are copied.
+    Copying,
+    /// The new store is verified.
+    Verifying,
 }
 
 struct Work<'a> {

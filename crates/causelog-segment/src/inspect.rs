@@ -13,6 +13,7 @@ use crate::findings::Findings;
 use crate::group::{Group, Payloads};
 use crate::lock::{LockFile, hold_writers_off};
 use crate::open::{check_mark, check_slot, look, vouched_for};
+use crate::progress::{Meter, Progress};
 use crate::report::TornTail;
 use crate::scan::{Boundary, Scan, Step};
 use crate::segment::{Segment, sealed_end};
@@ -51,11 +52,16 @@ pub struct Inspection {
     pub more_findings: u64,
 }
 
-/// Walks over every segment and every group of a store, without changing anything.
+/// Walks over every segment and every group of a store, without changing anything, and tells on its way how far it is;
+/// only the shared locks of a reader are held then.
 ///
 /// # Errors
 /// The system refuses, or there is no store. Damage is no error here, but a finding.
-pub fn inspect(storage: Arc<dyn Storage>, visit: &mut dyn FnMut(Visit<'_>)) -> Result<Inspection, LogError> {
+pub fn inspect(
+    storage: Arc<dyn Storage>,
+    visit: &mut dyn FnMut(Visit<'_>),
+    tell: &mut dyn FnMut(Progress),
+) -> Result<Inspection, LogError> {
     let directory = Directory::new(storage);
     // Beside a writer that is still opening, the published end may be one before it.
     let writers_off = hold_writers_off(&directory, &SystemClock)?;
@@ -64,11 +70,13 @@ pub fn inspect(storage: Arc<dyn Storage>, visit: &mut dyn FnMut(Visit<'_>)) -> R
     let in_use = lock.writer_lives();
     drop(writers_off);
     let first = survey.store().map(hash::first_root);
+    let meter = Meter::new(survey.segments.iter().map(|segment| &**segment), tell)?;
     let mut walk = Walk {
         survey: &survey,
         slot,
         in_use,
         visit,
+        meter,
         end: None,
         torn: None,
         watch: Watch::new(vouched_for(survey.closed.as_ref(), slot)),
@@ -110,6 +118,7 @@ struct Walk<'a> {
     slot: Option<Slot>,
     in_use: bool,
     visit: &'a mut dyn FnMut(Visit<'_>),
+    meter: Meter<'a>,
     /// Where the last segment's last whole group ends.
     end: Option<Boundary>,
     /// Why no whole group stands where the torn tail begins.
@@ -151,7 +160,10 @@ impl Walk<'_> {
         self.watch.pass(first);
         loop {
             match scan.next()? {
-                Step::Group(group) => self.group(&group, segment, scan.at()),
+                Step::Group(group) => {
+                    self.group(&group, segment, scan.at());
+                    self.meter.reached(scan.at().offset.0);
+                }
                 Step::Limit => break,
                 Step::Stop(offset, kind) => {
                     if !self.stopped(&mut scan, segment, extent, offset, kind)? {
@@ -160,6 +172,7 @@ impl Walk<'_> {
                 }
             }
         }
+        self.meter.passed(length);
         self.end = Some(scan.at());
         if let Some(end) = sealed
             && (scan.at().position != end.position || scan.at().root != end.root)

@@ -26,6 +26,7 @@ use crate::group::{Group, Payloads};
 use crate::lock::Guard;
 use crate::log::Log;
 use crate::names::{CLOSED_FILE, LOCK_FILE};
+use crate::progress::{Meter, Progress};
 use crate::published::{LogEnd, Snapshot};
 use crate::report::{Left, OpenReport, TornTail};
 use crate::scan::{Boundary, Scan, Step};
@@ -77,6 +78,14 @@ impl Rescue {
     /// [`LogError::Damaged`] when a newer release wrote it, or when nothing says any more which store it was; or the
     /// system refuses. Other damage is no error here.
     pub fn read(storage: Arc<dyn Storage>) -> Result<Self, LogError> {
+        Self::read_telling(storage, &mut |_| {})
+    }
+
+    /// As [`Rescue::read`], and tells on the way how far it is.
+    ///
+    /// # Errors
+    /// As [`Rescue::read`].
+    pub fn read_telling(storage: Arc<dyn Storage>, tell: &mut dyn FnMut(Progress)) -> Result<Self, LogError> {
         let directory = Directory::new(storage);
         let mut guard = Guard::take(&directory)?;
         let survey = Survey::take(&directory)?;
@@ -103,10 +112,12 @@ impl Rescue {
         rescue.vouch(closed.map(|closed| (closed.position, closed.root)));
         rescue.vouch(slot.map(|slot| (slot.position, slot.root)));
         rescue.vouch(sources.headers().map(|header| (header.base, header.base_root)));
+        let mut meter = Meter::new(sources.all.iter().map(|source| &*source.segment), tell)?;
         for source in &sources.all {
             // A copy under another name has no successor: only what it holds says where it ends.
             let limit = sources.limits.get(&source.number).filter(|_| !source.is_misnamed());
-            rescue.scan(source, limit.copied())?;
+            rescue.scan(source, limit.copied(), &mut meter)?;
+            meter.passed(source.segment.file_for_now()?.length()?);
         }
         rescue.drop_dead();
         let order = |run: &Run| (run.from.position, run.misnamed, Reverse(run.segment.number()));
@@ -152,6 +163,13 @@ impl Rescue {
     #[must_use]
     pub fn groups(&self) -> RescuedGroups<'_> {
         RescuedGroups::new(self)
+    }
+
+    /// How many bytes the good groups have, those that contradict each other included.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        let bytes = |run: &Run| run.to.offset.0.saturating_sub(run.from.offset.0);
+        self.runs.iter().map(bytes).fold(0, u64::saturating_add)
     }
 
     /// The same groups, to be read: without those whose payloads are not the ones that their headers vouch for.
@@ -241,7 +259,7 @@ impl Rescue {
     }
 
     /// Finds the runs of whole groups in a file.
-    fn scan(&mut self, source: &Source, limit: Option<u64>) -> Result<(), LogError> {
+    fn scan(&mut self, source: &Source, limit: Option<u64>, meter: &mut Meter<'_>) -> Result<(), LogError> {
         let segment = &source.segment;
         let first = Boundary::first(segment.header());
         let mut scan = Scan::new(segment, first, limit.unwrap_or(u64::MAX), Payloads::Trusted)?;
@@ -262,6 +280,7 @@ impl Rescue {
             let (offset, kind) = match scan.next()? {
                 Step::Group(group) => {
                     (run.to, run.epoch) = (scan.at(), group.header.epoch);
+                    meter.reached(run.to.offset.0);
                     continue;
                 }
                 Step::Limit => break,

@@ -60,9 +60,9 @@ pub use causelog_io::{
 };
 pub use causelog_reader::{
     Ancestors, Descendants, Finding, FindingKind, Gaps, IndexQuestion, IndexReport, Query, ReadError,
-    VerifyReport, verify, verify_against,
+    VerifyReport, verify, verify_against, verify_telling,
 };
-pub use causelog_segment::{Damage, DamageKind, Left, LogError, OpenReport, TornTail};
+pub use causelog_segment::{Damage, DamageKind, Left, LogError, OpenReport, Progress, TornTail};
 pub use causelog_types::{
     ByteOffset, Category, Causes, Clause, Coordinate, DagPosition, Depth, EntityMatch, Event, EventHash,
     EventId, EventKind, Evidence, ExpectedRevision, Facts, Header, Hlc, InvalidValue, KindMatch, Location,

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use causelog::{Environment, RealStorage};
-use causelog_salvage::{Salvage, SalvageReport};
+use causelog_salvage::{Salvage, SalvageReport, SalvageStep};
 use serde_json::{Value, json};
 
 use crate::args::{Format, Output};
+use crate::bar::Bar;
 use crate::commands::{check_directory, verify};
 use crate::failure::{Failure, Status, ended_quietly};
 use crate::{json, table};
@@ -27,9 +28,16 @@ pub(crate) fn run(args: &SalvageArgs, out: &mut dyn Write) -> Result<Status, Fai
     check_directory(&args.dir)?;
     let damaged = RealStorage::open(&args.dir).map_err(Failure::Directory)?;
     check_apart(args)?;
-    let salvage = Salvage::read(Arc::new(damaged))?;
+    let bar = Bar::new(args.output.format);
+    let mut tell = |progress| bar.tell("reading", progress);
+    let salvage = Salvage::read_telling(Arc::new(damaged), &mut tell)?;
     let new = RealStorage::create(&args.newdir).map_err(Failure::Directory)?;
-    let report = salvage.write(&Environment::real(Arc::new(new)))?;
+    let mut tell = |step, progress| match step {
+        SalvageStep::Copying => bar.tell("copying", progress),
+        SalvageStep::Verifying => bar.tell("verifying", progress),
+    };
+    let report = salvage.write_telling(&Environment::real(Arc::new(new)), &mut tell)?;
+    drop(bar);
     ended_quietly(print(args.output.format, &report, out))?;
     Ok(if report.lost.is_empty() { Status::Fine } else { Status::No })
 }

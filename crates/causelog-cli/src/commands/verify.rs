@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use causelog::{
-    Finding, IndexFilesReport, LogError, RealStorage, StoreHead, VerifyReport, inspect_index_files, verify,
-    verify_against,
+    Finding, IndexFilesReport, LogError, RealStorage, StoreHead, VerifyReport, inspect_index_files,
+    verify_telling,
 };
 use comfy_table::Table;
 use serde_json::{Value, json};
 
 use crate::args::{Format, Output};
+use crate::bar::Bar;
 use crate::commands::{check_directory, open_to_read};
 use crate::failure::{Failure, Status, ended_quietly};
 use crate::{json, table};
@@ -37,10 +38,10 @@ pub(crate) struct VerifyArgs {
 pub(crate) fn run(args: &VerifyArgs, out: &mut dyn Write) -> Result<Status, Failure> {
     check_directory(&args.dir)?;
     let storage = Arc::new(RealStorage::open(&args.dir).map_err(Failure::Directory)?);
-    let mut report = match args.expect_head {
-        Some(kept) => verify_against(storage.clone(), kept),
-        None => verify(storage.clone()),
-    }?;
+    let bar = Bar::new(args.output.format);
+    let mut tell = |progress| bar.tell("verifying", progress);
+    let mut report = verify_telling(storage.clone(), args.expect_head, &mut tell)?;
+    drop(bar);
     let index = match args.deep {
         false => Compared::NotAsked,
         // What cannot be read cannot be compared either.

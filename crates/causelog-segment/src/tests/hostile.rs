@@ -278,7 +278,7 @@ fn opening_appending_and_walking_keep_few_files_open_however_many_segments_there
     }
     appender.close().unwrap();
     drop(open_reader(&environment).unwrap());
-    crate::inspect(Arc::new(counting.clone()), &mut |_| {}).unwrap();
+    crate::inspect(Arc::new(counting.clone()), &mut |_| {}, &mut |_| {}).unwrap();
     drop((log, snapshot));
     assert!(counting.counts.open_most.load(Ordering::SeqCst) < 8, "{:?}", counting.counts);
     assert_eq!(counting.counts.open.load(Ordering::SeqCst), 0);

@@ -20,7 +20,7 @@ fn walk(store: &Store) -> (Vec<Option<u64>>, Inspection) {
             Visit::Break => None,
         });
     };
-    let inspection = inspect(Arc::new(store.storage.clone()), &mut visit).unwrap();
+    let inspection = inspect(Arc::new(store.storage.clone()), &mut visit, &mut |_| {}).unwrap();
     (visits, inspection)
 }
 
