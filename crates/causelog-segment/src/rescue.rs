@@ -108,6 +108,7 @@ impl Rescue {
             directory,
             guard,
         };
+        rescue.findings.extend(sources.turned.iter().cloned());
         let closed = rescue.survey.closed.filter(|closed| closed.store == sources.identity.store);
         rescue.vouch(closed.map(|closed| (closed.position, closed.root)));
         rescue.vouch(slot.map(|slot| (slot.position, slot.root)));

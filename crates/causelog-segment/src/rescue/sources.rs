@@ -38,15 +38,24 @@ pub(super) struct Sources {
     pub(super) all: Vec<Source>,
     /// Up to where segments are valid, as their successors say.
     pub(super) limits: HashMap<SegmentNumber, u64>,
+    /// Headers that were read with a bit turned back.
+    pub(super) turned: Vec<Damage>,
 }
 
 impl Sources {
     pub(super) fn find(directory: &Directory, survey: &Survey) -> Result<Self, LogError> {
-        let mut files = Vec::new();
+        let (mut files, mut turned) = (Vec::new(), Vec::new());
         for entry in directory.list()? {
             if let (FileName::Segment(number), EntryKind::File) = (FileName::parse(&entry.name), entry.kind) {
                 let Some(file) = directory.open_if_there(&entry.name)? else { continue };
-                files.push((number, read_head(&file, SEGMENT_HEADER_BYTES)?));
+                let head = read_head(&file, SEGMENT_HEADER_BYTES)?;
+                let Some((mended, at)) = turned_back(directory, number, &head)? else {
+                    files.push((number, head));
+                    continue;
+                };
+                files.push((number, mended));
+                let file = directory.path_of(&entry.name);
+                turned.push(Damage { file, offset: at, kind: DamageKind::HeaderBitFlipped });
             }
         }
         files.sort_unstable_by_key(|(number, _)| *number);
@@ -68,7 +77,7 @@ impl Sources {
                 Damage { file, offset, kind: DamageKind::IdentityMissing }.into()
             }
         })?;
-        let mut sources = Self { identity, all: Vec::new(), limits: HashMap::new() };
+        let mut sources = Self { identity, all: Vec::new(), limits: HashMap::new(), turned };
         for (number, head) in files {
             sources.add(directory, number, &head);
         }
@@ -95,6 +104,35 @@ impl Sources {
     pub(super) fn headers(&self) -> impl Iterator<Item = SegmentHeader> {
         self.all.iter().filter(|source| !source.mended).map(|source| *source.segment.header())
     }
+}
+
+/// A damaged header with the one bit turned back that makes its checksum fit, and where that bit stands. It is believed
+/// only if a group behind it knows its salt: then neither is there by chance.
+fn turned_back(
+    directory: &Directory,
+    number: SegmentNumber,
+    head: &[u8],
+) -> Result<Option<(Vec<u8>, ByteOffset)>, LogError> {
+    if head.len() < SEGMENT_HEADER_BYTES || !matches!(SegmentHeader::decode(head), Decoded::Corrupt(_)) {
+        return Ok(None);
+    }
+    let (mut tried, mut found) = (head.to_vec(), None);
+    for at in 0..tried.len() {
+        for bit in 0..u8::BITS {
+            tried[at] ^= 1 << bit;
+            if let Some(header) = SegmentHeader::decode(&tried).whole()
+                && found.replace((header, tried.clone(), ByteOffset::default().plus(at))).is_some()
+            {
+                return Ok(None);
+            }
+            tried[at] ^= 1 << bit;
+        }
+    }
+    let Some((header, mended, at)) = found else { return Ok(None) };
+    let by_name = SegmentHeader { number, ..header };
+    let segment = Segment::new(by_name, directory.clone(), None);
+    let mut scan = Scan::new(&segment, Boundary::first(&by_name), u64::MAX, Payloads::Trusted)?;
+    Ok(scan.search(ByteOffset(0))?.map(|_| (mended, at)))
 }
 
 /// A header of which nothing is known but this.
