@@ -129,7 +129,8 @@ fn many_bad_places_do_not_multiply_the_cost_of_a_walk_or_a_rescue() {
     let mut tail = forged_at(100, 1, 0, (0..HEADERS - 1).map(|i| i * 112));
     tail.extend(forged(100, 1, 9, (HEADERS - 1) * 112));
     let store = with_tail(&tail);
-    let reading: [(&str, fn(&Store) -> (usize, u64)); 2] = [
+    type Reading = fn(&Store) -> (usize, u64);
+    let reading: [(&str, Reading); 2] = [
         ("walk", |store| {
             let found = store.inspect();
             (found.findings.len(), found.more_findings)
