@@ -36,7 +36,8 @@ pub(crate) enum Command {
     Trace(trace::TraceArgs),
     /// Print how much a store holds, and how it was found.
     Stat(stat::StatArgs),
-    /// Check every group, frame, chain and root on disk.
+    /// Check every group, frame, chain and root on disk. Index files of no use are shown, and are no damage: the exit
+    /// code is 0 if the log is sound.
     Verify(verify::VerifyArgs),
     /// Write all that is good of a damaged store into a new one, which verifies.
     Salvage(salvage::SalvageArgs),

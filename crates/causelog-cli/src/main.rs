@@ -5,6 +5,7 @@
 //! knows its exit code.
 
 mod args;
+mod bar;
 mod commands;
 mod failure;
 mod field;

@@ -26,10 +26,12 @@
 //! # }
 //! ```
 
+mod inspect;
 mod load;
 mod sealed;
 mod tail;
 
+pub use inspect::{IndexFileFinding, IndexFileFlaw, IndexFilesReport, inspect_index_files};
 pub use sealed::{IndexFiles, SealedIndex};
 
 /// The example of the README, run as a test.

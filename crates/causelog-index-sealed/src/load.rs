@@ -2,14 +2,17 @@
 
 use causelog_index::{AppliedEvent, AppliedGroup, Index, IndexError, Watermark};
 use causelog_io::IoError;
-use causelog_segment::{Directory, LogError, NamedFile, Segment, SegmentEnd, index_name};
+use causelog_segment::{Directory, LogError, NamedFile, SegmentEnd, index_name};
 use causelog_types::{
     ByteOffset, Causes, Coordinate, Depth, EventHash, EventId, EventKind, Hlc, Location, Position, Revision,
-    Tags, planted, widen,
+    SegmentNumber, StoreId, Tags, planted, widen,
 };
-use causelog_wire::layout::{INDEX_BLOCK_BYTES_MAX, INDEX_BLOCK_HEADER_BYTES, INDEX_HEADER_BYTES};
+use causelog_wire::layout::{
+    INDEX_BLOCK_BYTES_MAX, INDEX_BLOCK_HEADER_BYTES, INDEX_HEADER_BYTES, SEGMENT_HEADER_BYTES,
+};
 use causelog_wire::{
-    BlockKind, CauseRow, EventRow, IndexBlock, IndexFileHeader, Rule, Salt, StreamRow, TagRow, decode_block,
+    BlockKind, CauseRow, EventRow, IndexBlock, IndexFileHeader, Rule, Salt, SegmentHeader, StreamRow, TagRow,
+    decode_block,
 };
 
 /// Why an index file is of no use. It costs only the time to read the segment's frames instead.
@@ -19,10 +22,10 @@ pub(crate) enum Unusable {
     Io(#[from] IoError),
     #[error("it is not there")]
     Missing,
-    #[error("it is not whole")]
-    NotWhole,
+    #[error("it is not whole from offset {0} on")]
+    NotWhole(ByteOffset),
     #[error("it belongs to another segment, or to another state of it")]
-    OtherSegment,
+    OtherSegment(StoreId, SegmentNumber),
     #[error("{0}")]
     Rule(#[from] Rule),
     #[error("its items contradict each other")]
@@ -31,6 +34,14 @@ pub(crate) enum Unusable {
     Index(#[from] IndexError),
     #[error(transparent)]
     Log(#[from] LogError),
+}
+
+/// What a segment's file begins with, where it is whole.
+pub(crate) fn header_of(directory: &Directory, name: &str) -> Result<Option<SegmentHeader>, IoError> {
+    let Some(file) = directory.open_if_there(name)? else { return Ok(None) };
+    let mut bytes = [0; SEGMENT_HEADER_BYTES];
+    let read = file.read(&mut bytes, 0)?;
+    Ok(SegmentHeader::decode(&bytes[..read]).whole())
 }
 
 /// What the index file of a sealed segment says.
@@ -54,9 +65,12 @@ struct Row {
 
 impl Loaded {
     /// Reads the index file of a segment. Nothing in it is believed before its checksums and its binding hold.
-    pub(crate) fn read(directory: &Directory, segment: &Segment, end: SegmentEnd) -> Result<Self, Unusable> {
-        let file = directory.open_if_there(&index_name(segment.number()))?.ok_or(Unusable::Missing)?;
-        let header = segment.header();
+    pub(crate) fn read(
+        directory: &Directory,
+        header: &SegmentHeader,
+        end: SegmentEnd,
+    ) -> Result<Self, Unusable> {
+        let file = directory.open_if_there(&index_name(header.number))?.ok_or(Unusable::Missing)?;
         let bound = IndexFileHeader {
             store: header.store,
             segment: header.number,
@@ -68,9 +82,16 @@ impl Loaded {
         };
         let mut bytes = [0; INDEX_HEADER_BYTES];
         let read = file.read(&mut bytes, 0)?;
-        let found = IndexFileHeader::decode(&bytes[..read], header.salt).whole().ok_or(Unusable::NotWhole)?;
+        let found = IndexFileHeader::decode(&bytes[..read], header.salt).whole();
+        let found = found.ok_or_else(|| match IndexFileHeader::claims(&bytes[..read]) {
+            // One of another segment has another salt, so that its checksum cannot fit.
+            Some((store, segment)) if (store, segment) != (header.store, header.number) => {
+                Unusable::OtherSegment(store, segment)
+            }
+            _ => Unusable::NotWhole(ByteOffset(0)),
+        })?;
         if (IndexFileHeader { blocks: 0, ..found }) != bound && !planted!("trust-an-index-file") {
-            return Err(Unusable::OtherSegment);
+            return Err(Unusable::OtherSegment(found.store, found.segment));
         }
         let mut loaded = Self::default();
         loaded.read_blocks(&file, &found, header.salt)?;
@@ -97,7 +118,7 @@ impl Loaded {
                 Some(decoded) => decoded,
                 None => {
                     (start, end) = (0, file.read(&mut buffer, offset.0)?);
-                    decode_block(&buffer[..end], salt, offset).whole().ok_or(Unusable::NotWhole)?
+                    decode_block(&buffer[..end], salt, offset).whole().ok_or(Unusable::NotWhole(offset))?
                 }
             };
             match block.kind {
@@ -111,7 +132,7 @@ impl Loaded {
             offset = offset.plus(length);
         }
         if file.length()? != offset.0 {
-            return Err(Unusable::NotWhole);
+            return Err(Unusable::NotWhole(offset));
         }
         for (kind, items, content) in &later {
             let block = IndexBlock { kind: *kind, items: *items, content };
@@ -176,18 +197,25 @@ impl Loaded {
         self.events.get_mut(number).ok_or(Unusable::Contradiction)
     }
 
+    /// Whether it could be applied, but for what the index itself says.
+    pub(crate) fn check(&self) -> Result<(), Unusable> {
+        let names_a_stream = |row: &Row| row.stream < self.streams.len();
+        self.lists().map(drop)?;
+        self.events.iter().all(names_a_stream).then_some(()).ok_or(Unusable::Contradiction)
+    }
+
+    fn lists(&self) -> Result<Vec<(Causes, Tags)>, Unusable> {
+        let lists = |row: &Row| {
+            let causes = Causes::new(row.causes.iter().copied()).map_err(|_| Unusable::Contradiction)?;
+            let tags = Tags::new(&row.tags).map_err(|_| Unusable::Contradiction)?;
+            Ok((causes, tags))
+        };
+        self.events.iter().map(lists).collect()
+    }
+
     /// Applies all of it as one group.
     pub(crate) fn apply(self, index: &dyn Index, base: Position, after: Watermark) -> Result<(), Unusable> {
-        let lists: Result<Vec<(Causes, Tags)>, Unusable> = self
-            .events
-            .iter()
-            .map(|row| {
-                let causes = Causes::new(row.causes.iter().copied()).map_err(|_| Unusable::Contradiction)?;
-                let tags = Tags::new(&row.tags).map_err(|_| Unusable::Contradiction)?;
-                Ok((causes, tags))
-            })
-            .collect();
-        let lists = lists?;
+        let lists = self.lists()?;
         let mut events = Vec::with_capacity(self.events.len());
         for (i, (row, (causes, tags))) in self.events.iter().zip(&lists).enumerate() {
             let (coordinate, last_hash) = self.streams.get(row.stream).ok_or(Unusable::Contradiction)?;

@@ -12,10 +12,9 @@ use causelog_segment::{
 };
 use causelog_types::{Coordinate, EventId, Position, SegmentNumber};
 use causelog_wire::SegmentHeader;
-use causelog_wire::layout::SEGMENT_HEADER_BYTES;
 use parking_lot::Mutex;
 
-use crate::load::{Loaded, Unusable};
+use crate::load::{Loaded, Unusable, header_of};
 use crate::tail::{Binding, TailFile};
 
 /// Whether index files are written.
@@ -70,7 +69,7 @@ impl SealedIndex {
             return Ok(());
         }
         let after = Watermark { store: log.store(), next: end.position, root: end.root };
-        let loaded = match Loaded::read(&self.directory, segment, end) {
+        let loaded = match Loaded::read(&self.directory, segment.header(), end) {
             Err(Unusable::Missing) if holds_a_gap_alone(log, snapshot, i)? => {
                 return Ok(self.memory.apply(&AppliedGroup { events: &[], after })?);
             }
@@ -134,10 +133,7 @@ impl SealedIndex {
     }
 
     fn header(&self, segment: SegmentNumber) -> Result<Option<SegmentHeader>, IoError> {
-        let Some(file) = self.directory.open_if_there(&segment_name(segment))? else { return Ok(None) };
-        let mut bytes = [0; SEGMENT_HEADER_BYTES];
-        let read = file.read(&mut bytes, 0)?;
-        Ok(SegmentHeader::decode(&bytes[..read]).whole())
+        header_of(&self.directory, &segment_name(segment))
     }
 }
 

@@ -1,6 +1,7 @@
 //! The backend held to the contract, and its files to what they are bound to.
 
 mod files;
+mod inspecting;
 mod log;
 
 /// Spec: REGION-5, READ-1, READ-5

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use causelog_index::{Counts, Direction, Index, IndexEntry, IndexedHead, Selection};
-use causelog_segment::{Group, Log, Snapshot, StoredEvent};
+use causelog_segment::{Group, LogError, StoredEvent};
 use causelog_types::{
     ByteOffset, Clause, Coordinate, EventId, EventKind, InvalidValue, Position, Region, widen,
 };
@@ -77,18 +77,31 @@ struct Scanned {
     effects: BTreeMap<EventId, Vec<IndexEntry>>,
     regions: BTreeMap<Sort, Vec<IndexEntry>>,
     gaps: Vec<Range<Position>>,
+    /// Where what comes next is due.
+    next: Position,
 }
 
 impl Scanned {
     fn group(&mut self, group: &Group) {
+        self.missing(group.header.base);
         if group.is_gap() {
-            let (start, end) = (group.header.base, group.header.next());
-            match self.gaps.last_mut() {
-                Some(last) if last.end == start => last.end = end,
-                _ => self.gaps.push(start..end),
-            }
+            self.missing(group.header.next());
         }
+        self.next = group.header.next();
         group.events.iter().for_each(|event| self.event(event));
+    }
+
+    /// Takes all before `end` that was not scanned for lost.
+    fn missing(&mut self, end: Position) {
+        let start = self.next;
+        if end <= start {
+            return;
+        }
+        match self.gaps.last_mut() {
+            Some(last) if last.end == start => last.end = end,
+            _ => self.gaps.push(start..end),
+        }
+        self.next = end;
     }
 
     fn event(&mut self, event: &StoredEvent) {
@@ -111,19 +124,24 @@ impl Scanned {
     }
 }
 
-/// Asks an index of a log everything that can be asked of single ids, streams, causes, entities, scopes, kinds and
+/// Asks an index of a log, given by its groups, everything that can be asked of single ids, streams, causes, entities, scopes, kinds and
 /// tags, and compares each answer with a scan of the log.
 ///
 /// It holds about 300 bytes an event in memory.
 ///
 /// # Errors
 /// The log is damaged, or the index does not answer.
-pub(crate) fn compare(index: &dyn Index, log: &Log, snapshot: &Snapshot) -> Result<IndexReport, ReadError> {
+pub(crate) fn compare(
+    index: &dyn Index,
+    groups: impl Iterator<Item = Result<Group, LogError>>,
+    as_of: Position,
+    directory: String,
+) -> Result<IndexReport, ReadError> {
     let mut scanned = Scanned::default();
-    for group in log.groups(snapshot, Position(0)) {
+    for group in groups {
         scanned.group(&group?);
     }
-    let (as_of, directory) = (snapshot.end.position, log.directory().path());
+    scanned.missing(as_of);
     let mut compare = Compare { index, as_of, directory, report: IndexReport::default() };
     compare.totals(&scanned)?;
     compare.events(&scanned)?;

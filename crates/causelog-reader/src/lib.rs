@@ -43,7 +43,7 @@ pub use graph::{Ancestors, Descendants};
 pub use query::{Events, Gaps, Query};
 pub use reader::Reader;
 pub use verify::Checker;
-pub use verify::{Finding, FindingKind, VerifyReport, verify, verify_against};
+pub use verify::{Finding, FindingKind, VerifyReport, verify, verify_against, verify_telling};
 
 /// The example of the README, run as a test.
 #[cfg(doctest)]

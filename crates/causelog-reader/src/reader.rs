@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use causelog_index::{Counts, Index};
-use causelog_segment::{Log, Published, Snapshot};
+use causelog_segment::{Group, Log, LogError, Published, Snapshot};
 use causelog_types::{Coordinate, Event, EventId, Position, StoreHead, StreamHead};
 
 use crate::ReadError;
@@ -70,7 +70,21 @@ impl Reader {
     /// # Errors
     /// The log is damaged, or the index does not answer. A wrong answer is no error here, but a finding.
     pub fn compare_index(&self) -> Result<IndexReport, ReadError> {
-        compare(&*self.index, &self.log, &self.published.load())
+        let snapshot = self.published.load();
+        self.compare_index_with(self.log.groups(&snapshot, Position(0)), snapshot.end.position)
+    }
+
+    /// As [`Reader::compare_index`], with the groups that the index was made of where the log is damaged and cannot
+    /// be read from group to group. What is missing between them, and from the last to `end`, is a gap.
+    ///
+    /// # Errors
+    /// As [`Reader::compare_index`].
+    pub fn compare_index_with(
+        &self,
+        groups: impl Iterator<Item = Result<Group, LogError>>,
+        end: Position,
+    ) -> Result<IndexReport, ReadError> {
+        compare(&*self.index, groups, end, self.log.directory().path())
     }
 
     /// The event with this id.

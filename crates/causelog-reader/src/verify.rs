@@ -6,7 +6,7 @@ mod kept;
 use std::sync::Arc;
 
 use causelog_io::Storage;
-use causelog_segment::{DamageKind, LogError, TornTail, Visit, inspect};
+use causelog_segment::{Damage, DamageKind, Findings, LogError, Progress, TornTail, Visit, inspect};
 use causelog_types::{ByteOffset, Coordinate, Depth, EventId, Hlc, Position, Revision, StoreHead};
 
 use crate::IndexQuestion;
@@ -41,8 +41,10 @@ pub struct VerifyReport {
     /// When a head was given that had been kept elsewhere and the log has it: everything from this position up to
     /// that head stands as it stood then.
     pub proven_from: Option<Position>,
-    /// All damage, in the order found.
+    /// The first of what is wrong, at most 1,000 findings, by file and offset.
     pub findings: Vec<Finding>,
+    /// How many more there are.
+    pub more_findings: u64,
 }
 
 /// One piece of damage.
@@ -136,6 +138,12 @@ pub enum FindingKind {
     HeadUnreadable(Position),
 }
 
+impl From<Damage> for Finding {
+    fn from(damage: Damage) -> Self {
+        Self { file: damage.file, offset: damage.offset, kind: FindingKind::Damage(damage.kind) }
+    }
+}
+
 impl FindingKind {
     /// A short name for programs; stable.
     #[must_use]
@@ -173,7 +181,7 @@ impl VerifyReport {
 /// # Errors
 /// There is no store, or the system refuses. Damage is no error here, but a finding.
 pub fn verify(storage: Arc<dyn Storage>) -> Result<VerifyReport, LogError> {
-    run(storage, None)
+    verify_telling(storage, None, &mut |_| {})
 }
 
 /// As [`verify`], and compares with a head that was kept elsewhere: then it is also a finding if anything was cut
@@ -184,13 +192,21 @@ pub fn verify(storage: Arc<dyn Storage>) -> Result<VerifyReport, LogError> {
 /// # Errors
 /// As [`verify`].
 pub fn verify_against(storage: Arc<dyn Storage>, kept: StoreHead) -> Result<VerifyReport, LogError> {
-    run(storage, Some(kept))
+    verify_telling(storage, Some(kept), &mut |_| {})
 }
 
-fn run(storage: Arc<dyn Storage>, kept: Option<StoreHead>) -> Result<VerifyReport, LogError> {
+/// As [`verify`], or [`verify_against`] a kept head, and tells on the way how far it is.
+///
+/// # Errors
+/// As [`verify`].
+pub fn verify_telling(
+    storage: Arc<dyn Storage>,
+    kept: Option<StoreHead>,
+    tell: &mut dyn FnMut(Progress),
+) -> Result<VerifyReport, LogError> {
     let mut checker = Checker::default();
     let mut kept = kept.map(|head| KeptHead::new(head, storage.display()));
-    let inspection = inspect(storage, &mut |visit| {
+    let mut visit = |visit: Visit<'_>| {
         if let Some(kept) = &mut kept {
             kept.visit(&visit);
         }
@@ -198,21 +214,22 @@ fn run(storage: Arc<dyn Storage>, kept: Option<StoreHead>) -> Result<VerifyRepor
             Visit::Group(group, segment) => checker.group(group, segment),
             Visit::Break => checker.join_anew(),
         }
-    })?;
-    let damage = inspection.findings.into_iter().map(|found| Finding {
-        file: found.file,
-        offset: found.offset,
-        kind: FindingKind::Damage(found.kind),
-    });
-    let mut findings: Vec<Finding> = damage.chain(checker.findings).collect();
+    };
+    let inspection = inspect(storage, &mut visit, tell)?;
+    let mut findings = Findings::default();
+    findings.extend(inspection.findings.into_iter().map(Finding::from));
+    let (events, more_events) = checker.findings.into_parts();
+    findings.extend(events);
+    findings.count(inspection.more_findings.saturating_add(more_events));
     let proven_from = match kept.map(|kept| kept.judge(inspection.head)) {
         None => None,
         Some(Ok(from)) => Some(from),
         Some(Err(finding)) => {
-            findings.push(finding);
+            findings.keep(finding);
             None
         }
     };
+    let (mut findings, more_findings) = findings.into_parts();
     findings.sort_by(|a, b| (&a.file, a.offset).cmp(&(&b.file, b.offset)));
     Ok(VerifyReport {
         head: inspection.head,
@@ -228,5 +245,6 @@ fn run(storage: Arc<dyn Storage>, kept: Option<StoreHead>) -> Result<VerifyRepor
         in_use: inspection.in_use,
         proven_from,
         findings,
+        more_findings,
     })
 }

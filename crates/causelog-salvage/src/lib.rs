@@ -33,7 +33,7 @@ mod salvage;
 
 pub use error::SalvageError;
 pub use report::{LostRevisions, SalvageReport};
-pub use salvage::Salvage;
+pub use salvage::{Salvage, SalvageStep};
 
 /// The example of the README, run as a test.
 #[cfg(doctest)]

@@ -23,8 +23,12 @@ pub struct SalvageReport {
     pub streams: Vec<LostRevisions>,
     /// Bytes at the end that nothing shows to have been synced: left behind, as at every open.
     pub torn_tail: Option<TornTail>,
-    /// What is wrong with the damaged store.
+    /// Whether no writer could open the damaged store meanwhile: it has a `lock` or a `store` file to hold.
+    pub held_writers_off: bool,
+    /// The first of what is wrong with the damaged store, at most 1,000 findings.
     pub findings: Vec<Finding>,
+    /// How many more there are.
+    pub more_findings: u64,
 }
 
 /// Revisions of a stream that are lost.

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use causelog_io::{Environment, IoError, Storage};
-use causelog_reader::{Checker, Finding, FindingKind, verify};
-use causelog_segment::{Damage, Group, Rescue, Rescued, STORE_FILE};
-use causelog_types::{Position, Revision, StoreHead};
+use causelog_reader::{Checker, Finding, verify_telling};
+use causelog_segment::{Damage, Findings, Group, Progress, Rescue, Rescued, STORE_FILE};
+use causelog_types::{Position, Revision, StoreHead, widen};
 use causelog_wire::hash;
 
 use crate::copy::Copy;
@@ -24,7 +24,18 @@ impl Salvage {
     /// # Errors
     /// There is no store, it is in use, a newer release wrote it, or the system refuses. Damage is no error here.
     pub fn read(damaged: Arc<dyn Storage>) -> Result<Self, SalvageError> {
-        Ok(Self { rescue: Rescue::read(damaged)? })
+        Self::read_telling(damaged, &mut |_| {})
+    }
+
+    /// As [`Salvage::read`], and tells on the way how far it is.
+    ///
+    /// # Errors
+    /// As [`Salvage::read`].
+    pub fn read_telling(
+        damaged: Arc<dyn Storage>,
+        tell: &mut dyn FnMut(Progress),
+    ) -> Result<Self, SalvageError> {
+        Ok(Self { rescue: Rescue::read_telling(damaged, tell)? })
     }
 
     /// Writes all that is good into an empty directory, and verifies it there.
@@ -34,6 +45,18 @@ impl Salvage {
     /// # Errors
     /// See [`SalvageError`]. What is left in the directory is then no store.
     pub fn write(&self, to: &Environment) -> Result<SalvageReport, SalvageError> {
+        self.write_telling(to, &mut |_, _| {})
+    }
+
+    /// As [`Salvage::write`], and tells on the way how far it is.
+    ///
+    /// # Errors
+    /// As [`Salvage::write`].
+    pub fn write_telling(
+        &self,
+        to: &Environment,
+        tell: &mut dyn FnMut(SalvageStep, Progress),
+    ) -> Result<SalvageReport, SalvageError> {
         let directory = || to.storage.display();
         if !to.storage.list().map_err(IoError::on("list", directory()))?.is_empty() {
             return Err(SalvageError::NotEmpty { directory: directory() });
@@ -44,6 +67,7 @@ impl Salvage {
             copy: Copy::begin_in(to, identity, first)?,
             checker: Checker::default(),
             rejected: first,
+            findings: Findings::default(),
             report: SalvageReport {
                 store: identity.store,
                 head: first,
@@ -52,21 +76,38 @@ impl Salvage {
                 lost: Vec::new(),
                 streams: Vec::new(),
                 torn_tail: self.rescue.torn_tail().cloned(),
-                findings: self.rescue.findings().iter().map(finding).collect(),
+                held_writers_off: self.rescue.holds_writers_off(),
+                findings: Vec::new(),
+                more_findings: 0,
             },
         };
+        work.find_all(self.rescue.findings());
         let mut groups = self.rescue.groups();
+        let mut progress = Progress { bytes_done: 0, bytes_total: self.rescue.bytes() };
         for rescued in &mut groups {
-            work.take(rescued?)?;
+            let rescued = rescued?;
+            progress.bytes_done = progress.bytes_done.saturating_add(widen(rescued.bytes.len()));
+            work.take(rescued)?;
+            tell(SalvageStep::Copying, progress);
         }
-        work.report.findings.extend(groups.contradictions().iter().map(finding));
+        work.find_all(groups.contradictions());
         let end = [self.rescue.proven(), work.rejected].into_iter().max_by_key(|head| head.position);
         let report = work.finish(end)?;
-        let verified = verify(Arc::clone(&to.storage))?;
+        let tell = &mut |progress| tell(SalvageStep::Verifying, progress);
+        let verified = verify_telling(Arc::clone(&to.storage), None, tell)?;
         let Some(unsound) = verified.findings.into_iter().next() else { return Ok(report) };
         to.storage.remove(STORE_FILE).map_err(IoError::on("remove the store file in", directory()))?;
         Err(SalvageError::NotSound(unsound))
     }
+}
+
+/// What the writing of a new store is at. Each step tells of its own bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SalvageStep {
+    /// Good groups are copied.
+    Copying,
+    /// The new store is verified.
+    Verifying,
 }
 
 struct Work<'a> {
@@ -74,6 +115,7 @@ struct Work<'a> {
     checker: Checker,
     /// The end of the groups that are whole and do not follow: what they held was there once.
     rejected: StoreHead,
+    findings: Findings<Finding>,
     report: SalvageReport,
 }
 
@@ -88,7 +130,7 @@ impl Work<'_> {
         let refused = self.checker.admit(&rescued.group).err();
         if let Some(kind) = refused {
             let (file, offset) = (rescued.segment.path(), rescued.group.location.offset);
-            self.report.findings.push(Finding { file, offset, kind });
+            self.findings.push(Finding { file, offset, kind });
             self.rejected = StoreHead { position: header.next(), root: header.root_after };
             return Ok(());
         }
@@ -102,6 +144,11 @@ impl Work<'_> {
             self.report.events = self.report.events.saturating_add(header.count);
         }
         Ok(())
+    }
+
+    fn find_all(&mut self, damage: &Findings<Damage>) {
+        self.findings.extend(damage.first().iter().cloned().map(Finding::from));
+        self.findings.count(damage.more());
     }
 
     /// Leaves a gap up to a later end, if it is later.
@@ -141,13 +188,9 @@ impl Work<'_> {
         }
         self.report.head = self.copy.head;
         self.copy.finish()?;
+        (self.report.findings, self.report.more_findings) = self.findings.into_parts();
         let (events, lost) = (self.report.events, self.report.lost_events());
         tracing::info!(events, lost, head = %self.report.head, "salvaged");
         Ok(self.report)
     }
-}
-
-fn finding(damage: &Damage) -> Finding {
-    let Damage { file, offset, kind } = damage.clone();
-    Finding { file, offset, kind: FindingKind::Damage(kind) }
 }

@@ -2,7 +2,9 @@
 
 mod conditions;
 mod contested;
+mod costs;
 mod crashes;
 mod damages;
+mod held;
 mod lab;
 mod property;

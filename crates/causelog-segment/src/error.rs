@@ -93,6 +93,11 @@ pub enum DamageKind {
         /// The length that its successor recorded.
         recorded: u64,
     },
+    /// One bit of a segment's header is not as it was written. Only said where it was read as if it were.
+    #[error(
+        "one bit of this byte of the segment's header is flipped; it was turned back to read the segment"
+    )]
+    HeaderBitFlipped,
     /// A group or an event that stands at another position than it must.
     #[error("position {expected} is due here, but {found} is given")]
     OutOfOrder {
@@ -153,6 +158,7 @@ impl DamageKind {
             Self::SegmentMisnamed(_) => "segment_misnamed",
             Self::SegmentOutOfOrder => "segment_out_of_order",
             Self::SegmentShort { .. } => "segment_short",
+            Self::HeaderBitFlipped => "header_bit_flipped",
             Self::OutOfOrder { .. } => "out_of_order",
             Self::RootBroken(_) => "root_broken",
             Self::BatchBroken(_) => "batch_broken",

@@ -9,9 +9,11 @@ use causelog_wire::{Slot, hash};
 
 use crate::directory::Directory;
 use crate::error::{Damage, DamageKind, LogError};
+use crate::findings::Findings;
 use crate::group::{Group, Payloads};
 use crate::lock::{LockFile, hold_writers_off};
 use crate::open::{check_mark, check_slot, look, vouched_for};
+use crate::progress::{Meter, Progress};
 use crate::report::TornTail;
 use crate::scan::{Boundary, Scan, Step};
 use crate::segment::{Segment, sealed_end};
@@ -44,15 +46,22 @@ pub struct Inspection {
     pub torn_tail: Option<TornTail>,
     /// Whether another process is writing the store: then only what it has published was looked at.
     pub in_use: bool,
-    /// All damage, in the order found.
+    /// The first of all damage, in the order found.
     pub findings: Vec<Damage>,
+    /// How much more there is.
+    pub more_findings: u64,
 }
 
-/// Walks over every segment and every group of a store, without changing anything.
+/// Walks over every segment and every group of a store, without changing anything, and tells on its way how far it is;
+/// only the shared locks of a reader are held then.
 ///
 /// # Errors
 /// The system refuses, or there is no store. Damage is no error here, but a finding.
-pub fn inspect(storage: Arc<dyn Storage>, visit: &mut dyn FnMut(Visit<'_>)) -> Result<Inspection, LogError> {
+pub fn inspect(
+    storage: Arc<dyn Storage>,
+    visit: &mut dyn FnMut(Visit<'_>),
+    tell: &mut dyn FnMut(Progress),
+) -> Result<Inspection, LogError> {
     let directory = Directory::new(storage);
     // Beside a writer that is still opening, the published end may be one before it.
     let writers_off = hold_writers_off(&directory, &SystemClock)?;
@@ -61,14 +70,18 @@ pub fn inspect(storage: Arc<dyn Storage>, visit: &mut dyn FnMut(Visit<'_>)) -> R
     let in_use = lock.writer_lives();
     drop(writers_off);
     let first = survey.store().map(hash::first_root);
+    let meter = Meter::new(survey.segments.iter().map(|segment| &**segment), tell)?;
     let mut walk = Walk {
         survey: &survey,
         slot,
         in_use,
         visit,
+        meter,
         end: None,
         torn: None,
         watch: Watch::new(vouched_for(survey.closed.as_ref(), slot)),
+        named: false,
+        findings: survey.findings.iter().cloned().collect(),
         result: Inspection {
             head: StoreHead { position: Position(0), root: first.unwrap_or(Root([0; 32])) },
             segments: survey.segments.len(),
@@ -77,13 +90,15 @@ pub fn inspect(storage: Arc<dyn Storage>, visit: &mut dyn FnMut(Visit<'_>)) -> R
             dead_bytes: 0,
             torn_tail: None,
             in_use,
-            findings: survey.findings.clone(),
+            findings: Vec::new(),
+            more_findings: 0,
         },
     };
     for i in 0..survey.segments.len() {
         walk.segment(i)?;
     }
     walk.judge_end(&directory);
+    (walk.result.findings, walk.result.more_findings) = walk.findings.into_parts();
     Ok(walk.result)
 }
 
@@ -103,17 +118,22 @@ struct Walk<'a> {
     slot: Option<Slot>,
     in_use: bool,
     visit: &'a mut dyn FnMut(Visit<'_>),
+    meter: Meter<'a>,
     /// Where the last segment's last whole group ends.
     end: Option<Boundary>,
     /// Why no whole group stands where the torn tail begins.
     torn: Option<Damage>,
     watch: Watch,
+    /// Whether something was found in the segment that is read.
+    named: bool,
+    findings: Findings<Damage>,
     result: Inspection,
 }
 
 impl Walk<'_> {
     fn segment(&mut self, i: usize) -> Result<(), LogError> {
         let segment = &self.survey.segments[i];
+        self.named = false;
         let first = Boundary::first(segment.header());
         if self.end.map_or(first.position != Position(0), |end| end.position != first.position) {
             (self.visit)(Visit::Break);
@@ -140,7 +160,10 @@ impl Walk<'_> {
         self.watch.pass(first);
         loop {
             match scan.next()? {
-                Step::Group(group) => self.group(&group, segment, scan.at()),
+                Step::Group(group) => {
+                    self.group(&group, segment, scan.at());
+                    self.meter.reached(scan.at().offset.0);
+                }
                 Step::Limit => break,
                 Step::Stop(offset, kind) => {
                     if !self.stopped(&mut scan, segment, extent, offset, kind)? {
@@ -149,10 +172,12 @@ impl Walk<'_> {
                 }
             }
         }
+        self.meter.passed(length);
         self.end = Some(scan.at());
         if let Some(end) = sealed
             && (scan.at().position != end.position || scan.at().root != end.root)
-            && !self.result.findings.iter().any(|found| found.file == segment.path())
+            && !self.named
+            && !self.survey.is_named(&segment.path())
         {
             let kind = DamageKind::RootBroken(end.position);
             self.find(segment, scan.at().offset, kind);
@@ -208,7 +233,7 @@ impl Walk<'_> {
 
     /// Whether the end is what the mark of a clean close and the published end say.
     fn judge_end(&mut self, directory: &Directory) {
-        let earlier = !self.result.findings.is_empty();
+        let earlier = !self.findings.is_empty();
         self.judge_torn_tail();
         let Some(identity) = self.survey.identity.filter(|_| !earlier) else { return };
         let number = self.survey.segments.last().map(|segment| segment.number());
@@ -219,7 +244,7 @@ impl Walk<'_> {
             false => check_mark(directory, self.survey, &end, &self.watch).err(),
         };
         let slot = check_slot(directory, self.survey, self.slot, &end, &self.watch).err();
-        self.result.findings.extend(mark.into_iter().chain(slot));
+        mark.into_iter().chain(slot).for_each(|found| self.findings.keep(found));
     }
 
     /// What the published end covers had been synced, though nothing in the segment shows it any more.
@@ -227,11 +252,12 @@ impl Walk<'_> {
         let end = self.end.map_or(Position(0), |end| end.position);
         if self.slot.is_some_and(|slot| slot.position > end) {
             self.result.torn_tail = None;
-            self.result.findings.extend(self.torn.take());
+            self.torn.take().into_iter().for_each(|found| self.findings.keep(found));
         }
     }
 
     fn find(&mut self, segment: &Segment, offset: ByteOffset, kind: DamageKind) {
-        self.result.findings.push(Damage { file: segment.path(), offset, kind });
+        self.named = true;
+        self.findings.push(Damage { file: segment.path(), offset, kind });
     }
 }

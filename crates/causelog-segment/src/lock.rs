@@ -1,6 +1,6 @@
 //! The directory's lock, and the slots of the published end that its file holds.
 
-use causelog_io::{Access, Clock, IoError, LockKind};
+use causelog_io::{Access, Clock, IoError, LockKind, SystemClock};
 use causelog_types::{ByteOffset, StoreId, planted};
 use causelog_wire::layout::{SLOT_BYTES, SLOT_OFFSETS};
 use causelog_wire::{Decoded, Slot};
@@ -146,6 +146,31 @@ pub(crate) fn hold_writers_off(
         waited_ms += RETRY_MS;
     }
     Ok(Some(file))
+}
+
+/// Keeps writers from opening a store that is to be looked through for long, without changing it.
+#[derive(Debug)]
+pub(crate) struct Guard {
+    pub(crate) lock: SharedLock,
+    /// What a writer that opens locks first: it stands in for a `lock` file that is missing.
+    store: Option<NamedFile>,
+}
+
+impl Guard {
+    pub(crate) fn take(directory: &Directory) -> Result<Self, LogError> {
+        let store = hold_writers_off(directory, &SystemClock)?;
+        let lock = LockFile::shared(directory)?;
+        let guard = Self { lock, store };
+        let writer_opens = !guard.holds_writers_off() && open_store(directory).is_some();
+        match guard.lock.writer_lives() || writer_opens {
+            true => Err(LogError::Locked { directory: directory.path() }),
+            false => Ok(guard),
+        }
+    }
+
+    pub(crate) fn holds_writers_off(&self) -> bool {
+        matches!(self.lock, SharedLock::Granted(_)) || self.store.is_some()
+    }
 }
 
 /// The `store` file, if it is there and can be opened; what is wrong with it is found and named by the survey.

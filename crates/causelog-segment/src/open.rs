@@ -80,6 +80,7 @@ fn open_locked(
     }
     let epoch = found.epoch.max(slot.map_or(0, |slot| slot.epoch)).saturating_add(1);
     report.epoch = epoch;
+    report.holds_writers_off = true;
     // A full disk must not keep a store from opening: readers go on with the slot that is there.
     if let Err(error) = lock.write_slot(identity.store, &found.end.slot(epoch)) {
         tracing::warn!(%error, "the recovered end is not published; the next group tries again");
@@ -367,6 +368,8 @@ impl Found {
             temporary_names: survey.temporary.clone(),
             epoch: self.epoch,
             damage: Vec::new(),
+            more_damage: 0,
+            holds_writers_off: false,
         })
     }
 }

@@ -27,6 +27,11 @@ pub struct OpenReport {
     pub epoch: u64,
     /// What is damaged, in the open of a damaged store; any other open fails at the first of it.
     pub damage: Vec<Damage>,
+    /// How much more is damaged, where there is too much to name it all.
+    pub more_damage: u64,
+    /// Whether no other writer can open the store for as long as this one is open. So it is for a writer, and for a
+    /// store that was opened damaged, unless it has neither a `lock` nor a `store` file that can be opened.
+    pub holds_writers_off: bool,
 }
 
 /// How a store had been left.

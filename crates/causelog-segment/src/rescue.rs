@@ -6,29 +6,32 @@
 //! out, since whoever changed an event could not change the roots behind it.
 
 mod groups;
+mod sources;
 
 use std::cmp::Reverse;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use causelog_io::{EntryKind, Storage};
-use causelog_types::{ByteOffset, Hlc, Position, Root, SegmentNumber, StoreHead, StoreId};
-use causelog_wire::layout::SEGMENT_HEADER_BYTES;
-use causelog_wire::{Decoded, GroupHeader, Salt, SegmentHeader, StoreIdentity, hash};
+use causelog_io::Storage;
+use causelog_types::{ByteOffset, Hlc, Position, Root, StoreHead};
+use causelog_wire::{GroupHeader, StoreIdentity, hash};
 
 pub use groups::{Rescued, RescuedGroups};
+use sources::{Source, Sources};
 
 use crate::directory::Directory;
 use crate::error::{Damage, DamageKind, LogError};
-use crate::group::Payloads;
-use crate::lock::{LockFile, SharedLock};
+use crate::findings::Findings;
+use crate::group::{Group, Payloads};
+use crate::lock::Guard;
 use crate::log::Log;
-use crate::names::{CLOSED_FILE, FileName, LOCK_FILE, STORE_FILE};
+use crate::names::{CLOSED_FILE, LOCK_FILE};
+use crate::progress::{Meter, Progress};
 use crate::published::{LogEnd, Snapshot};
 use crate::report::{Left, OpenReport, TornTail};
 use crate::scan::{Boundary, Scan, Step};
 use crate::segment::{Segment, SegmentList};
-use crate::survey::{Survey, read_head};
+use crate::survey::Survey;
 use crate::tail::{Judgement, judge};
 
 /// No log has that many events: who says so is damaged or lies.
@@ -38,7 +41,7 @@ const POSITION_MAX: Position = Position(1 << 62);
 #[derive(Debug)]
 pub struct Rescue {
     identity: StoreIdentity,
-    findings: Vec<Damage>,
+    findings: Findings<Damage>,
     torn_tail: Option<TornTail>,
     /// The greatest position whose root anything vouches for.
     proven: StoreHead,
@@ -50,7 +53,7 @@ pub struct Rescue {
     segments: SegmentList,
     survey: Survey,
     directory: Directory,
-    _lock: SharedLock,
+    guard: Guard,
 }
 
 /// Whole groups of one file that follow each other.
@@ -75,21 +78,26 @@ impl Rescue {
     /// [`LogError::Damaged`] when a newer release wrote it, or when nothing says any more which store it was; or the
     /// system refuses. Other damage is no error here.
     pub fn read(storage: Arc<dyn Storage>) -> Result<Self, LogError> {
+        Self::read_telling(storage, &mut |_| {})
+    }
+
+    /// As [`Rescue::read`], and tells on the way how far it is.
+    ///
+    /// # Errors
+    /// As [`Rescue::read`].
+    pub fn read_telling(storage: Arc<dyn Storage>, tell: &mut dyn FnMut(Progress)) -> Result<Self, LogError> {
         let directory = Directory::new(storage);
-        let mut lock = LockFile::shared(&directory)?;
-        if lock.writer_lives() {
-            return Err(LogError::Locked { directory: directory.path() });
-        }
+        let mut guard = Guard::take(&directory)?;
         let survey = Survey::take(&directory)?;
         if let Some(unsupported) = survey.findings.iter().find(|found| found.is_unsupported()) {
             return Err(unsupported.clone().into());
         }
         let sources = Sources::find(&directory, &survey)?;
-        let slot = lock.newest_slot(sources.identity.store)?;
+        let slot = guard.lock.newest_slot(sources.identity.store)?;
         let root = hash::first_root(sources.identity.store);
         let mut rescue = Self {
             identity: sources.identity,
-            findings: survey.findings.clone(),
+            findings: survey.findings.iter().cloned().collect(),
             torn_tail: None,
             proven: StoreHead { position: Position(0), root },
             vouched: HashSet::new(),
@@ -98,16 +106,19 @@ impl Rescue {
             segments: Arc::new([]),
             survey,
             directory,
-            _lock: lock,
+            guard,
         };
+        rescue.findings.extend(sources.turned.iter().cloned());
         let closed = rescue.survey.closed.filter(|closed| closed.store == sources.identity.store);
         rescue.vouch(closed.map(|closed| (closed.position, closed.root)));
         rescue.vouch(slot.map(|slot| (slot.position, slot.root)));
         rescue.vouch(sources.headers().map(|header| (header.base, header.base_root)));
+        let mut meter = Meter::new(sources.all.iter().map(|source| &*source.segment), tell)?;
         for source in &sources.all {
             // A copy under another name has no successor: only what it holds says where it ends.
             let limit = sources.limits.get(&source.number).filter(|_| !source.is_misnamed());
-            rescue.scan(source, limit.copied())?;
+            rescue.scan(source, limit.copied(), &mut meter)?;
+            meter.passed(source.segment.file_for_now()?.length()?);
         }
         rescue.drop_dead();
         let order = |run: &Run| (run.from.position, run.misnamed, Reverse(run.segment.number()));
@@ -123,9 +134,16 @@ impl Rescue {
         self.identity
     }
 
+    /// Whether no writer can open it while this is held: only where neither `lock` nor `store` can be opened, there is
+    /// nothing to hold. A writer then finds damage; but only once it has looked.
+    #[must_use]
+    pub fn holds_writers_off(&self) -> bool {
+        self.guard.holds_writers_off()
+    }
+
     /// What is wrong, as far as bytes, files and roots go.
     #[must_use]
-    pub fn findings(&self) -> &[Damage] {
+    pub fn findings(&self) -> &Findings<Damage> {
         &self.findings
     }
 
@@ -148,6 +166,20 @@ impl Rescue {
         RescuedGroups::new(self)
     }
 
+    /// How many bytes the good groups have, those that contradict each other included.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        let bytes = |run: &Run| run.to.offset.0.saturating_sub(run.from.offset.0);
+        self.runs.iter().map(bytes).fold(0, u64::saturating_add)
+    }
+
+    /// The same groups, to be read: without those whose payloads are not the ones that their headers vouch for.
+    pub fn readable_groups(&self) -> impl Iterator<Item = Result<Group, LogError>> {
+        let is_right = |group: &Group| group.events.iter().all(|event| event.payload_is_right != Some(false));
+        let groups = self.groups().map(|rescued| rescued.map(|rescued| rescued.group));
+        groups.filter(move |group| group.as_ref().map_or(true, is_right))
+    }
+
     /// The log, to be read up to an end that an index was brought up to with these groups, and what an open says of
     /// it. Frames are read from whichever file they stand in.
     ///
@@ -166,6 +198,7 @@ impl Rescue {
             .survey
             .closed
             .is_some_and(|closed| StoreHead { position: closed.position, root: closed.root } == end.head());
+        let (damage, more_damage) = self.findings.clone().into_parts();
         let report = OpenReport {
             head: end.head(),
             left: if closed && !self.end_is_lost { Left::Closed } else { Left::Unclosed },
@@ -176,7 +209,9 @@ impl Rescue {
             unknown_names: self.survey.unknown.clone(),
             temporary_names: self.survey.temporary.clone(),
             epoch: 0,
-            damage: self.findings.clone(),
+            damage,
+            more_damage,
+            holds_writers_off: self.holds_writers_off(),
         };
         let snapshot = Snapshot { end, segments: Arc::clone(&self.segments) };
         Ok((Log::new(self.directory.clone(), self.identity), snapshot, report))
@@ -221,11 +256,11 @@ impl Rescue {
         };
         let (file, offset) = (self.directory.path_of(file), ByteOffset(0));
         self.end_is_lost = true;
-        self.findings.push(Damage { file, offset, kind: DamageKind::CutOff { found, published } });
+        self.findings.keep(Damage { file, offset, kind: DamageKind::CutOff { found, published } });
     }
 
     /// Finds the runs of whole groups in a file.
-    fn scan(&mut self, source: &Source, limit: Option<u64>) -> Result<(), LogError> {
+    fn scan(&mut self, source: &Source, limit: Option<u64>, meter: &mut Meter<'_>) -> Result<(), LogError> {
         let segment = &source.segment;
         let first = Boundary::first(segment.header());
         let mut scan = Scan::new(segment, first, limit.unwrap_or(u64::MAX), Payloads::Trusted)?;
@@ -246,6 +281,7 @@ impl Rescue {
             let (offset, kind) = match scan.next()? {
                 Step::Group(group) => {
                     (run.to, run.epoch) = (scan.at(), group.header.epoch);
+                    meter.reached(run.to.offset.0);
                     continue;
                 }
                 Step::Limit => break,
@@ -308,120 +344,6 @@ fn resync(scan: &mut Scan, mut from: ByteOffset) -> Result<bool, LogError> {
 /// Where a group begins, as its header says.
 fn begin((offset, header): (ByteOffset, GroupHeader), before: Boundary) -> Boundary {
     Boundary { offset, position: header.base, root: header.root_before, hlc: before.hlc }
-}
-
-/// A file that may hold groups of the store.
-struct Source {
-    /// Numbered by its name, which no other has.
-    segment: Arc<Segment>,
-    /// Its number by its own header.
-    number: SegmentNumber,
-    /// Whether its header is damaged: then only its salt is believed, and only if it finds groups.
-    mended: bool,
-}
-
-impl Source {
-    fn is_misnamed(&self) -> bool {
-        self.mended || self.number != self.segment.number()
-    }
-}
-
-struct Sources {
-    identity: StoreIdentity,
-    all: Vec<Source>,
-    /// Up to where segments are valid, as their successors say.
-    limits: HashMap<SegmentNumber, u64>,
-}
-
-impl Sources {
-    fn find(directory: &Directory, survey: &Survey) -> Result<Self, LogError> {
-        let mut files = Vec::new();
-        for entry in directory.list()? {
-            if let (FileName::Segment(number), EntryKind::File) = (FileName::parse(&entry.name), entry.kind) {
-                let Some(file) = directory.open_if_there(&entry.name)? else { continue };
-                files.push((number, read_head(&file, SEGMENT_HEADER_BYTES)?));
-            }
-        }
-        files.sort_unstable_by_key(|(number, _)| *number);
-        let decoded = files.iter().filter_map(|(_, head)| SegmentHeader::decode(head).whole());
-        let closed = survey.closed.map(|closed| closed.store);
-        let stores: Vec<StoreId> = decoded.map(|header| header.store).collect();
-        // A store file that no segment agrees with is another store's.
-        let identity =
-            survey.identity.filter(|identity| stores.is_empty() || stores.contains(&identity.store));
-        let store = match most_frequent(stores.into_iter()).or(closed) {
-            None if identity.is_none() => proven_store(directory, &files)?,
-            named => named,
-        };
-        let named = identity.or(store.map(|store| StoreIdentity { store, created_ms: 0 }));
-        let identity = named.ok_or_else(|| match survey.is_empty() {
-            true => LogError::NotAStore { directory: directory.path() },
-            false => {
-                let (file, offset) = (directory.path_of(STORE_FILE), ByteOffset(0));
-                Damage { file, offset, kind: DamageKind::IdentityMissing }.into()
-            }
-        })?;
-        let mut sources = Self { identity, all: Vec::new(), limits: HashMap::new() };
-        for (number, head) in files {
-            sources.add(directory, number, &head);
-        }
-        Ok(sources)
-    }
-
-    fn add(&mut self, directory: &Directory, number: SegmentNumber, head: &[u8]) {
-        let (header, mended) = match SegmentHeader::decode(head) {
-            Decoded::Whole(header) if header.store != self.identity.store => return,
-            Decoded::Whole(header) => (header, false),
-            Decoded::Incomplete { .. } | Decoded::Corrupt(_) => {
-                let Some((_, salt)) = SegmentHeader::claims(head) else { return };
-                (bare_header(self.identity.store, number, salt), true)
-            }
-        };
-        if let Some(previous) = header.previous.filter(|_| header.number == number) {
-            self.limits.insert(previous.number, previous.length);
-        }
-        let by_name = SegmentHeader { number, ..header };
-        let segment = Arc::new(Segment::new(by_name, directory.clone(), None));
-        self.all.push(Source { segment, number: header.number, mended });
-    }
-
-    fn headers(&self) -> impl Iterator<Item = SegmentHeader> {
-        self.all.iter().filter(|source| !source.mended).map(|source| *source.segment.header())
-    }
-}
-
-/// A header of which nothing is known but this.
-fn bare_header(store: StoreId, number: SegmentNumber, salt: Salt) -> SegmentHeader {
-    let (base, base_root, base_hlc) = (Position(0), hash::first_root(store), Hlc::default());
-    SegmentHeader { store, number, base, base_root, base_hlc, salt, previous: None }
-}
-
-/// The store that a damaged header claims and that the first root behind it proves.
-fn proven_store(
-    directory: &Directory,
-    files: &[(SegmentNumber, Vec<u8>)],
-) -> Result<Option<StoreId>, LogError> {
-    for (number, head) in files {
-        let Some((store, salt)) = SegmentHeader::claims(head) else { continue };
-        let header = bare_header(store, *number, salt);
-        let segment = Segment::new(header, directory.clone(), None);
-        let mut scan = Scan::new(&segment, Boundary::first(&header), u64::MAX, Payloads::Trusted)?;
-        if let Some((_, group)) = scan.search(ByteOffset(0))?
-            && (group.base, group.root_before) == (header.base, header.base_root)
-        {
-            return Ok(Some(store));
-        }
-    }
-    Ok(None)
-}
-
-/// Of equally frequent ones, any.
-fn most_frequent(stores: impl Iterator<Item = StoreId>) -> Option<StoreId> {
-    let mut counts: HashMap<StoreId, usize> = HashMap::new();
-    for store in stores {
-        *counts.entry(store).or_default() += 1;
-    }
-    counts.into_iter().max_by_key(|(store, count)| (*count, Reverse(store.as_u128()))).map(|(store, _)| store)
 }
 
 /// A group that is whole and does not follow what is before it.

@@ -8,6 +8,7 @@ use causelog_wire::{Decoded, GroupHeader, Salt, SegmentHeader};
 use crate::error::DamageKind;
 use crate::group::{Group, GroupPlace, Payloads};
 use crate::segment::Segment;
+use crate::shown::ShownSynced;
 use crate::window::Window;
 
 /// A place between two groups.
@@ -26,6 +27,7 @@ pub(crate) struct Scan {
     window: Window,
     at: Boundary,
     payloads: Payloads,
+    shown: Option<ShownSynced>,
 }
 
 /// What stands at a scan's place.
@@ -64,6 +66,7 @@ impl Scan {
             window: Window::new(segment.file_for_now()?, limit),
             at,
             payloads,
+            shown: None,
         })
     }
 
@@ -128,10 +131,36 @@ impl Scan {
         })
     }
 
-    /// The next valid group header behind `from`, wherever it stands, whether its frames are whole or not.
+    /// The next valid group header at or behind `from`, wherever it stands, whether its frames are whole or not.
     pub(crate) fn search(&mut self, from: ByteOffset) -> Result<Option<(ByteOffset, GroupHeader)>, IoError> {
+        HeaderSearch { window: &mut self.window, salt: self.header.salt }.next(from)
+    }
+
+    /// Whether a valid group header at or behind the scan's place says that a sync had reached beyond `position`.
+    pub(crate) fn shows_synced(&mut self, position: Position) -> Result<bool, IoError> {
+        let from = self.at.offset;
+        let shown = match self.shown.take().filter(|shown| shown.covers(from)) {
+            Some(shown) => shown,
+            None => {
+                // With a window of its own: the scan goes on where it stands.
+                let mut window = Window::new(self.window.file().clone(), self.window.limit());
+                ShownSynced::find(HeaderSearch { window: &mut window, salt: self.header.salt }, from)?
+            }
+        };
+        let greatest = self.shown.insert(shown).at_or_behind(from);
+        Ok(greatest.is_some_and(|synced_to| synced_to > position))
+    }
+}
+
+/// Looks for group headers wherever they stand.
+pub(crate) struct HeaderSearch<'a> {
+    window: &'a mut Window,
+    salt: Salt,
+}
+
+impl HeaderSearch<'_> {
+    pub(crate) fn next(&mut self, from: ByteOffset) -> Result<Option<(ByteOffset, GroupHeader)>, IoError> {
         const STRIDE: usize = 64 * 1024;
-        let salt = self.header.salt;
         let mut at = from;
         loop {
             let chunk = self.window.get(at, STRIDE + GROUP_HEADER_BYTES)?;
@@ -139,7 +168,7 @@ impl Scan {
                 return Ok(None);
             }
             let last_start = chunk.len() - GROUP_HEADER_BYTES;
-            if let Some(found) = find_header(chunk, last_start, salt, at) {
+            if let Some(found) = find_header(chunk, last_start, self.salt, at) {
                 return Ok(Some(found));
             }
             at = at.plus(last_start + 1);

@@ -195,7 +195,7 @@ impl Survey {
     }
 
     /// Whether a file is among the findings.
-    fn is_named(&self, file: &str) -> bool {
+    pub(crate) fn is_named(&self, file: &str) -> bool {
         self.findings.iter().any(|found| found.file == file)
     }
 

@@ -120,7 +120,8 @@ pub(crate) fn judge(
         }
     }
     let unsupported = matches!(kind, DamageKind::Rule(rule) if rule.is_unsupported());
-    match (unsupported || shown_synced(scan, end)?) && !planted!("cut-at-damage") {
+    // What a later header shows to have been synced was durable here, and its absence is damage.
+    match (unsupported || scan.shows_synced(end.position)?) && !planted!("cut-at-damage") {
         true => Ok(Judgement::Damaged(offset, kind)),
         false => Ok(Judgement::Torn),
     }
@@ -130,17 +131,4 @@ pub(crate) fn judge(
 fn confirm(boundaries: &mut Vec<Boundary>, synced_to: Position) {
     let reached = boundaries.partition_point(|boundary| boundary.position <= synced_to);
     boundaries.drain(..reached.saturating_sub(1));
-}
-
-/// Whether a valid group header behind the end says that a sync had reached beyond it: then what should stand
-/// at the end was durable, and its absence is damage.
-fn shown_synced(scan: &mut Scan, end: Boundary) -> Result<bool, IoError> {
-    let mut from = end.offset;
-    while let Some((offset, header)) = scan.search(from)? {
-        if header.synced_to > end.position {
-            return Ok(true);
-        }
-        from = ByteOffset(offset.0.saturating_add(1));
-    }
-    Ok(false)
 }

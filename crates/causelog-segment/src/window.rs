@@ -63,9 +63,11 @@ impl Window {
 
     /// Where the first byte that is not zero stands, from `offset` up to the limit or the file's end.
     pub(crate) fn first_nonzero(&mut self, offset: ByteOffset) -> Result<Option<ByteOffset>, IoError> {
+        // Little at once: a request for more than the window still holds reads all of it anew.
+        const STEP_BYTES: usize = 4 * 1024;
         let mut at = offset;
         loop {
-            let chunk = self.get(at, AHEAD_BYTES)?;
+            let chunk = self.get(at, STEP_BYTES)?;
             if chunk.is_empty() {
                 return Ok(None);
             }

@@ -82,6 +82,14 @@ impl IndexFileHeader {
         Self::read(bytes, salt).map_err(|rule| Flaw { rule, offset: ByteOffset(0) }).into()
     }
 
+    /// The store and the segment that a header says it is of, whose checksum need not fit.
+    #[must_use]
+    pub fn claims(bytes: &[u8]) -> Option<(StoreId, SegmentNumber)> {
+        let mut fields = FixedReader::new(bytes.get(..INDEX_HEADER_BYTES)?);
+        let (magic, _): ([u8; 8], (u16, u16)) = (fields.array(), (fields.u16(), fields.u16()));
+        (magic == INDEX_MAGIC).then(|| (fields.store(), SegmentNumber(fields.u64())))
+    }
+
     fn read(bytes: &[u8], salt: Salt) -> Result<Self, Rule> {
         let mut fields = FixedReader::new(bytes);
         if fields.array() != INDEX_MAGIC {

@@ -53,15 +53,16 @@ pub use causelog_gate::{
     gate_fn,
 };
 pub use causelog_index::{Counts, Direction, Index, IndexError, MemoryIndex};
+pub use causelog_index_sealed::{IndexFileFinding, IndexFileFlaw, IndexFilesReport, inspect_index_files};
 pub use causelog_io::{
     Access, Clock, Entry, EntryKind, Environment, File, FileId, IoError, LockKind, ManualClock,
     MemoryStorage, Random, RealStorage, SeededRandom, Storage, SystemClock, SystemRandom,
 };
 pub use causelog_reader::{
     Ancestors, Descendants, Finding, FindingKind, Gaps, IndexQuestion, IndexReport, Query, ReadError,
-    VerifyReport, verify, verify_against,
+    VerifyReport, verify, verify_against, verify_telling,
 };
-pub use causelog_segment::{Damage, DamageKind, Left, LogError, OpenReport, TornTail};
+pub use causelog_segment::{Damage, DamageKind, Left, LogError, OpenReport, Progress, TornTail};
 pub use causelog_types::{
     ByteOffset, Category, Causes, Clause, Coordinate, DagPosition, Depth, EntityMatch, Event, EventHash,
     EventId, EventKind, Evidence, ExpectedRevision, Facts, Header, Hlc, InvalidValue, KindMatch, Location,

@@ -141,7 +141,7 @@ impl Options {
         let index = self.index.unwrap_or_else(|| Arc::new(MemoryIndex::new()));
         let (log, snapshot, report) = rescue.open(catch_up_damaged(&*index, &rescue)?)?;
         let reader = Reader::new(log, Published::new(snapshot), index);
-        Ok(Store::new(environment, reader, None, report))
+        Ok(Store::new(environment, reader, None, report).rescued(rescue))
     }
 
     fn check(&self) -> Result<(), OpenError> {

@@ -12,7 +12,7 @@ use causelog_io::{Environment, IoError};
 use causelog_reader::{
     Ancestors, Descendants, IndexReport, Query, ReadError, Reader, VerifyReport, verify, verify_against,
 };
-use causelog_segment::{LogError, OpenReport};
+use causelog_segment::{LogError, OpenReport, Rescue};
 use causelog_types::{
     Coordinate, Event, EventId, NewEvent, Position, Region, StoreHead, StoreId, StreamHead,
 };
@@ -39,6 +39,8 @@ pub struct Store {
     reader: Reader,
     writer: Option<Writer>,
     report: OpenReport,
+    /// Of a store that was opened damaged: its groups, and what keeps writers from opening it.
+    rescue: Option<Rescue>,
 }
 
 impl Store {
@@ -48,7 +50,11 @@ impl Store {
         writer: Option<Writer>,
         report: OpenReport,
     ) -> Self {
-        Self { environment, reader, writer, report }
+        Self { environment, reader, writer, report, rescue: None }
+    }
+
+    pub(crate) fn rescued(self, rescue: Rescue) -> Self {
+        Self { rescue: Some(rescue), ..self }
     }
 
     /// Opens the store in a directory to read and append, making both if they are not there; the directory's
@@ -295,12 +301,16 @@ impl Store {
     }
 
     /// Compares every answer of the index with a scan of the log: ids, heads, regions by entity, scope, kind and tag,
-    /// effects. It holds about 300 bytes an event in memory.
+    /// effects. It holds about 300 bytes an event in memory. In a store that was opened damaged the scan is of all that
+    /// is good, with what is missing as gaps.
     ///
     /// # Errors
     /// The log is damaged, or the index does not answer. A wrong answer is no error here, but a finding.
     pub fn compare_index(&self) -> Result<IndexReport, ReadError> {
-        self.reader.compare_index()
+        match &self.rescue {
+            Some(rescue) => self.reader.compare_index_with(rescue.readable_groups(), self.end().position),
+            None => self.reader.compare_index(),
+        }
     }
 
     /// Ends the log in order and gives up the lock.

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use causelog::{Environment, RealStorage};
-use causelog_salvage::{Salvage, SalvageReport};
+use causelog_salvage::{Salvage, SalvageReport, SalvageStep};
 use serde_json::{Value, json};
 
 use crate::args::{Format, Output};
+use crate::bar::Bar;
 use crate::commands::{check_directory, verify};
 use crate::failure::{Failure, Status, ended_quietly};
 use crate::{json, table};
@@ -27,9 +28,16 @@ pub(crate) fn run(args: &SalvageArgs, out: &mut dyn Write) -> Result<Status, Fai
     check_directory(&args.dir)?;
     let damaged = RealStorage::open(&args.dir).map_err(Failure::Directory)?;
     check_apart(args)?;
-    let salvage = Salvage::read(Arc::new(damaged))?;
+    let bar = Bar::new(args.output.format);
+    let mut tell = |progress| bar.tell("reading", progress);
+    let salvage = Salvage::read_telling(Arc::new(damaged), &mut tell)?;
     let new = RealStorage::create(&args.newdir).map_err(Failure::Directory)?;
-    let report = salvage.write(&Environment::real(Arc::new(new)))?;
+    let mut tell = |step, progress| match step {
+        SalvageStep::Copying => bar.tell("copying", progress),
+        SalvageStep::Verifying => bar.tell("verifying", progress),
+    };
+    let report = salvage.write_telling(&Environment::real(Arc::new(new)), &mut tell)?;
+    drop(bar);
     ended_quietly(print(args.output.format, &report, out))?;
     Ok(if report.lost.is_empty() { Status::Fine } else { Status::No })
 }
@@ -78,7 +86,7 @@ fn print(format: Format, report: &SalvageReport, out: &mut dyn Write) -> Result<
             }
             if !report.findings.is_empty() {
                 writeln!(out).map_err(Failure::Output)?;
-                table::print(out, &mut verify::listing(&report.findings))?;
+                verify::print_findings(&report.findings, report.more_findings, out)?;
             }
         }
     }
@@ -106,7 +114,9 @@ fn document(report: &SalvageReport) -> Value {
         "lost": lost,
         "streams": streams.collect::<Vec<Value>>(),
         "torn_tail": report.torn_tail.as_ref().map(json::torn_tail),
+        "held_writers_off": report.held_writers_off,
         "findings": verify::documents(&report.findings),
+        "more_findings": report.more_findings,
     })
 }
 
@@ -123,6 +133,10 @@ fn rows(report: &SalvageReport) -> Vec<(&'static str, String)> {
             "torn tail",
             format!("{bytes} bytes from offset {offset} of {file}, left behind: no loss"),
         ));
+    }
+    if !report.held_writers_off {
+        let what = "nothing kept a writer from opening the damaged store meanwhile: it has no lock and no store file";
+        rows.push(("not held", what.to_owned()));
     }
     rows.push(("verdict", "the new store verifies".to_owned()));
     rows

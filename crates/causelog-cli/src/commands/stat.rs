@@ -6,7 +6,7 @@ use causelog::{Left, OpenReport, Store};
 use serde_json::{Value, json};
 
 use crate::args::{Format, Output, Source};
-use crate::commands::open_source;
+use crate::commands::{open_source, verify};
 use crate::failure::{Failure, Status};
 use crate::{json, table};
 
@@ -44,6 +44,7 @@ fn document(store: &Store) -> Result<Value, Failure> {
             "bytes": report.bytes,
             "torn_tail": report.torn_tail.as_ref().map(json::torn_tail),
             "dead_bytes": report.dead_bytes,
+            "more_damage": report.more_damage,
             "damage": report.damage.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "unknown_names": report.unknown_names,
             "temporary_names": report.temporary_names,
@@ -76,6 +77,7 @@ fn rows(store: &Store) -> Result<Vec<(&'static str, String)>, Failure> {
         rows.push(("events lost", table::count(lost)));
     }
     rows.extend(report.damage.iter().map(|damage| ("damage", table::clean(&damage.to_string()))));
+    rows.extend(verify::more_of(report.more_damage).map(|more| ("damage", more)));
     for (name, files) in [("not ours", &report.unknown_names), ("unfinished", &report.temporary_names)] {
         if !files.is_empty() {
             rows.push((name, table::clean(&files.join(", "))));

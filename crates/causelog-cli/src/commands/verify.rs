@@ -4,11 +4,15 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use causelog::{Finding, RealStorage, StoreHead, VerifyReport, verify, verify_against};
+use causelog::{
+    Finding, IndexFilesReport, LogError, RealStorage, StoreHead, VerifyReport, inspect_index_files,
+    verify_telling,
+};
 use comfy_table::Table;
 use serde_json::{Value, json};
 
 use crate::args::{Format, Output};
+use crate::bar::Bar;
 use crate::commands::{check_directory, open_to_read};
 use crate::failure::{Failure, Status, ended_quietly};
 use crate::{json, table};
@@ -34,10 +38,10 @@ pub(crate) struct VerifyArgs {
 pub(crate) fn run(args: &VerifyArgs, out: &mut dyn Write) -> Result<Status, Failure> {
     check_directory(&args.dir)?;
     let storage = Arc::new(RealStorage::open(&args.dir).map_err(Failure::Directory)?);
-    let mut report = match args.expect_head {
-        Some(kept) => verify_against(storage, kept),
-        None => verify(storage),
-    }?;
+    let bar = Bar::new(args.output.format);
+    let mut tell = |progress| bar.tell("verifying", progress);
+    let mut report = verify_telling(storage.clone(), args.expect_head, &mut tell)?;
+    drop(bar);
     let index = match args.deep {
         false => Compared::NotAsked,
         // What cannot be read cannot be compared either.
@@ -48,8 +52,10 @@ pub(crate) fn run(args: &VerifyArgs, out: &mut dyn Write) -> Result<Status, Fail
             Compared::Questions(compared.questions)
         }
     };
+    let derived = inspect_index_files(storage).map_err(LogError::from)?;
     let (verdict, status) = judge(&report);
-    ended_quietly(print(args.output.format, &report, index, verdict, out))?;
+    let told = Told { report: &report, derived: &derived, index, verdict };
+    ended_quietly(print(args.output.format, &told, out))?;
     Ok(status)
 }
 
@@ -72,18 +78,24 @@ pub(crate) fn judge(report: &VerifyReport) -> (&'static str, Status) {
     }
 }
 
-fn print(
-    format: Format,
-    report: &VerifyReport,
+/// What is told of a store.
+struct Told<'a> {
+    report: &'a VerifyReport,
+    derived: &'a IndexFilesReport,
     index: Compared,
     verdict: &'static str,
-    out: &mut dyn Write,
-) -> Result<(), Failure> {
+}
+
+fn print(format: Format, told: &Told<'_>, out: &mut dyn Write) -> Result<(), Failure> {
+    let Told { report, derived, index, verdict } = *told;
     match format {
         Format::Json => {
             let mut document = document(report, verdict);
-            if let (Compared::Questions(questions), Value::Object(fields)) = (index, &mut document) {
-                fields.insert("index_questions".to_owned(), questions.into());
+            if let Value::Object(fields) = &mut document {
+                fields.insert("derived".to_owned(), derived_document(derived));
+                if let Compared::Questions(questions) = index {
+                    fields.insert("index_questions".to_owned(), questions.into());
+                }
             }
             json::print(out, &document)?;
         }
@@ -99,10 +111,15 @@ fn print(
                     ));
                 }
             }
+            rows.extend(derived_row(derived));
             table::print(out, &mut table::pairs(rows))?;
             if !report.findings.is_empty() {
                 writeln!(out).map_err(Failure::Output)?;
-                table::print(out, &mut listing(&report.findings))?;
+                print_findings(&report.findings, report.more_findings, out)?;
+            }
+            if !derived.findings.is_empty() {
+                writeln!(out).map_err(Failure::Output)?;
+                print_derived(derived, out)?;
             }
         }
     }
@@ -125,6 +142,7 @@ pub(crate) fn document(report: &VerifyReport, verdict: &'static str) -> Value {
         "in_use": report.in_use,
         "proven_from": report.proven_from.map(|from| from.0),
         "findings": documents(&report.findings),
+        "more_findings": report.more_findings,
     })
 }
 
@@ -162,9 +180,52 @@ fn rows(report: &VerifyReport, verdict: &'static str) -> Vec<(&'static str, Stri
         rows.push(("in use", "another process is writing; what it has published was checked".to_owned()));
     }
     if !report.findings.is_empty() {
-        rows.push(("findings", counted(report.findings.len())));
+        let all = u64::try_from(report.findings.len()).unwrap_or(u64::MAX);
+        rows.push(("findings", table::count(all.saturating_add(report.more_findings))));
     }
     rows
+}
+
+/// What is said of index files, for programs.
+fn derived_document(derived: &IndexFilesReport) -> Value {
+    let findings = derived.findings.iter().map(|finding| {
+        json!({
+            "file": finding.file,
+            "offset": finding.offset.map(|offset| offset.0),
+            "kind": finding.flaw.name(),
+            "message": finding.flaw.to_string(),
+        })
+    });
+    json!({
+        "sound": derived.sound,
+        "findings": findings.collect::<Vec<Value>>(),
+        "more_findings": derived.more_findings,
+    })
+}
+
+/// What is said of index files, if there are any.
+fn derived_row(derived: &IndexFilesReport) -> Option<(&'static str, String)> {
+    let useless =
+        u64::try_from(derived.findings.len()).unwrap_or(u64::MAX).saturating_add(derived.more_findings);
+    let sound = table::count(derived.sound);
+    match (derived.sound, useless) {
+        (0, 0) => None,
+        (_, 0) => Some(("index files", format!("{sound} sound"))),
+        _ => Some(("index files", format!("{sound} sound, {} of no use: no damage", table::count(useless)))),
+    }
+}
+
+/// Index files that are of no use, for people.
+fn print_derived(derived: &IndexFilesReport, out: &mut dyn Write) -> Result<(), Failure> {
+    let mut table = table::listing(&["file", "offset", "kind", "what"]);
+    for finding in &derived.findings {
+        let offset = finding.offset.map_or_else(String::new, |offset| offset.to_string());
+        let (file, what) = (table::clean(&finding.file), finding.flaw.to_string());
+        table.add_row([file, offset, finding.flaw.name().to_owned(), what]);
+    }
+    table::align_right(&mut table, &[1]);
+    table::print(out, &mut table)?;
+    more_of(derived.more_findings).map_or(Ok(()), |more| writeln!(out, "{more}").map_err(Failure::Output))
 }
 
 /// Findings for programs.
@@ -180,8 +241,18 @@ pub(crate) fn documents(findings: &[Finding]) -> Vec<Value> {
     findings.iter().map(document).collect()
 }
 
-/// Findings for people.
-pub(crate) fn listing(findings: &[Finding]) -> Table {
+/// Findings for people, and how many more there are.
+pub(crate) fn print_findings(findings: &[Finding], more: u64, out: &mut dyn Write) -> Result<(), Failure> {
+    table::print(out, &mut listing(findings))?;
+    more_of(more).map_or(Ok(()), |more| writeln!(out, "{more}").map_err(Failure::Output))
+}
+
+/// What is said of findings that were only counted.
+pub(crate) fn more_of(more: u64) -> Option<String> {
+    (more > 0).then(|| format!("and {} more", table::count(more)))
+}
+
+fn listing(findings: &[Finding]) -> Table {
     let mut table = table::listing(&["file", "offset", "kind", "what"]);
     for finding in findings {
         let (file, what) = (table::clean(&finding.file), table::clean(&finding.kind.to_string()));

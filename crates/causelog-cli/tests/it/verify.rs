@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use causelog::{Coordinate, EventKind, NewEvent, Store};
+use causelog::{Coordinate, Durability, EventKind, NewEvent, Store};
 
 use crate::helpers::{Place, demo, flip, run, segment};
 
@@ -70,6 +70,69 @@ fn damage_is_named_by_file_offset_and_kind() {
     assert!(told["events"].as_u64().unwrap() < 7);
     let shown = run(&["verify", &place.store()]);
     assert!(shown.code == 1 && shown.out.contains("OFFSET") && shown.out.contains("damaged"), "{shown:?}");
+}
+
+/// Spec: VERIFY-8
+#[test]
+fn an_index_file_of_no_use_is_shown_and_is_no_damage() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = directory.path().join("store");
+    let open = Store::options().segment_bytes(4_096).open(&store).unwrap();
+    let stream = Coordinate::new("door:1", "home").unwrap();
+    for n in 0..8 {
+        open.append(NewEvent::new(&stream, EventKind::of::<0x1001>(), &(n, "x".repeat(1_000))).unwrap())
+            .unwrap();
+    }
+    open.close().unwrap();
+    let path = store.to_str().unwrap();
+    let derived = || run(&["verify", path, "--format", "json"]).json()["derived"].clone();
+    let sound = derived()["sound"].as_u64().unwrap();
+    assert!(sound >= 2 && derived()["findings"].as_array().unwrap().is_empty(), "{}", derived());
+    flip(&store.join("00000000000000000001.idx"), 150);
+    fs::create_dir(store.join("00000000000000000099.idx")).unwrap();
+    // Told with exit code 0: the log is sound.
+    let told = run(&["verify", path, "--format", "json"]).json();
+    assert_eq!((&told["verdict"], &told["findings"]), (&"sound".into(), &serde_json::json!([])));
+    assert_eq!(told["derived"]["sound"], sound - 1);
+    let found = &told["derived"]["findings"];
+    assert!(found[0]["file"].as_str().unwrap().ends_with("00000000000000000001.idx"), "{found}");
+    assert_eq!((&found[0]["kind"], &found[0]["offset"]), (&"derived_damaged".into(), &100.into()));
+    assert_eq!(found[1]["kind"], "derived_not_a_file");
+    let shown = run(&["verify", path]).fine();
+    assert!(shown.contains("2 of no use: no damage") && shown.contains("derived_damaged"), "{shown}");
+    Store::open(&store).unwrap().close().unwrap();
+    assert_eq!(derived()["sound"], sound, "a writer's open has made it anew");
+}
+
+/// Spec: VERIFY-7
+#[test]
+fn what_is_too_much_to_list_is_counted() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = directory.path().join("store");
+    let open = Store::options().durability(Durability::Os).open(&store).unwrap();
+    let stream = Coordinate::new("door:1", "home").unwrap();
+    for n in 0..1_004 {
+        open.append(NewEvent::new(&stream, EventKind::of::<0x1001>(), &n).unwrap()).unwrap();
+    }
+    open.close().unwrap();
+    // A byte of the first frame of every group but the last.
+    let file = segment(store.to_str().unwrap());
+    let mut bytes = fs::read(&file).unwrap();
+    let groups: Vec<usize> = (0..bytes.len()).filter(|at| bytes[*at..].starts_with(b"CLGp")).collect();
+    groups[..1_003].iter().for_each(|at| bytes[at + 120] ^= 1);
+    fs::write(&file, bytes).unwrap();
+    let (store, new) = (store.to_str().unwrap(), directory.path().join("new"));
+    for args in [&["verify", store][..], &["salvage", store, new.to_str().unwrap()]] {
+        let shown = run(args);
+        assert!(shown.code == 1 && shown.out.ends_with("and 3 more\n"), "{args:?}");
+        fs::remove_dir_all(&new).ok();
+        let told: serde_json::Value =
+            serde_json::from_str(&run(&[args, &["--format", "json"]].concat()).out).unwrap();
+        assert_eq!(
+            (told["findings"].as_array().map(Vec::len), &told["more_findings"]),
+            (Some(1_000), &3.into())
+        );
+    }
 }
 
 /// A store as a killed process leaves it, with bytes behind its end that were never synced.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use causelog_segment::{Group, Segment, StoredEvent};
+use causelog_segment::{Findings, Group, Segment, StoredEvent};
 use causelog_types::{Coordinate, Depth, EventHash, EventId, Header, Hlc, Revision};
 
 use super::{Finding, FindingKind};
@@ -21,7 +21,7 @@ pub struct Checker {
     pub(super) events: u64,
     pub(super) gaps: u64,
     pub(super) lost: u64,
-    pub(super) findings: Vec<Finding>,
+    pub(super) findings: Findings<Finding>,
 }
 
 /// What binds the next event of a stream.

@@ -101,9 +101,31 @@ fn a_damaged_segment_header_costs_nothing_but_its_salt() {
     let whole = Whole::usual(true);
     for name in whole.segments() {
         for at in [0, 8, 12, 30, 40, 50, 80, 97, 105, 120, 145] {
-            check(&whole.flipped(&name, at), &[]);
+            check(&whole.flipped(&name, at).flipped(&name, at + 1), &[]);
         }
-        check(&whole.flipped(&name, 90), &[of_file(&whole, &name)]);
+        check(&whole.flipped(&name, 90).flipped(&name, 91), &[of_file(&whole, &name)]);
+        check(&whole.flipped(&name, 90).flipped(&name, 30), &[of_file(&whole, &name)]);
+    }
+}
+
+/// Spec: SALVAGE-2
+#[test]
+fn one_flipped_bit_of_a_segment_header_is_turned_back() {
+    let whole = Whole::usual(true);
+    let name = &whole.segments()[1];
+    for at in 0..148 {
+        let damaged = whole.flipped(name, at);
+        let report = match at % 16 {
+            0 | 9 => check(&damaged, &[]),
+            _ => salvage(&damaged).unwrap().1,
+        };
+        assert!(report.lost.is_empty(), "byte {at}: {:?}", report.lost);
+        let turned = |found: &&causelog::Finding| found.kind.name() == "header_bit_flipped";
+        let turned: Vec<_> = report.findings.iter().filter(turned).collect();
+        let [turned] = &turned[..] else { panic!("byte {at}: {:?}", report.findings) };
+        assert!(turned.file.ends_with(name) && turned.offset.0 == u64::try_from(at).unwrap(), "{turned}");
+        // A strict open turns nothing back.
+        assert!(Options::default().open_read_only_in(environment(&damaged.disk())).is_err());
     }
 }
 
@@ -261,6 +283,7 @@ fn forge(whole: &Whole, number: usize) -> Whole {
 fn the_first_root_proves_which_store_it_was() {
     let whole = Whole::new(&[1, 2, 1], 10, false);
     let nameless = whole.without("store").flipped("00000000000000000001.seg", 50);
+    let nameless = nameless.flipped("00000000000000000001.seg", 51);
     check(&nameless, &[]);
     let other = nameless.flipped("00000000000000000001.seg", 14);
     let refused = Salvage::read(std::sync::Arc::new(other.disk())).unwrap_err();

@@ -182,6 +182,9 @@ fn check_read_only(whole: &Whole, report: &SalvageReport, kept: &[Event]) {
     for event in kept {
         assert_eq!(store.get(event.header.id).unwrap().as_ref(), Some(event));
     }
+    // Spec: VERIFY-5
+    let compared = store.compare_index().unwrap();
+    assert!(compared.questions > 0 && compared.findings.is_empty(), "{:?}", compared.findings);
     drop(store);
     assert_eq!((damaged.mutations(), damaged.files()), (0, whole.files.clone()));
 }

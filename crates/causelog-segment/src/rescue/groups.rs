@@ -1,5 +1,6 @@
 //! The good groups of a damaged log, in the order of positions.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use causelog_types::{Position, widen};
@@ -7,6 +8,7 @@ use causelog_wire::{Salt, hash};
 
 use super::{Rescue, Run, contradicts};
 use crate::error::{Damage, LogError};
+use crate::findings::Findings;
 use crate::group::{Group, Payloads};
 use crate::scan::{Scan, Step};
 use crate::segment::Segment;
@@ -29,22 +31,26 @@ pub struct Rescued {
 #[derive(Debug)]
 pub struct RescuedGroups<'a> {
     rescue: &'a Rescue,
+    /// Where runs begin, and with which roots.
+    starts: HashSet<(Position, [u8; 32])>,
     next_run: usize,
     scan: Option<(&'a Run, Scan)>,
     /// Held back until what follows does not contradict it.
     pending: Option<Rescued>,
-    contradictions: Vec<Damage>,
+    contradictions: Findings<Damage>,
     done: bool,
 }
 
 impl<'a> RescuedGroups<'a> {
     pub(super) fn new(rescue: &'a Rescue) -> Self {
-        Self { rescue, next_run: 0, scan: None, pending: None, contradictions: Vec::new(), done: false }
+        let starts = rescue.runs.iter().map(|run| (run.from.position, run.from.root.0)).collect();
+        let (scan, pending, contradictions) = (None, None, Findings::default());
+        Self { rescue, starts, next_run: 0, scan, pending, contradictions, done: false }
     }
 
     /// Groups that were left out so far, whole as they are, since the roots behind them contradict them.
     #[must_use]
-    pub fn contradictions(&self) -> &[Damage] {
+    pub fn contradictions(&self) -> &Findings<Damage> {
         &self.contradictions
     }
 
@@ -73,13 +79,9 @@ impl<'a> RescuedGroups<'a> {
                     let end = before.group.header;
                     let fits = header.base > end.next() || header.root_before == end.root_after;
                     // What follows it elsewhere speaks for it, and against what was found.
-                    let confirmed = || {
-                        let head = (end.next(), end.root_after);
-                        let heads = self.rescue.runs.iter().map(|run| (run.from.position, run.from.root));
-                        self.rescue.vouched.contains(&(head.0, head.1.0))
-                            || heads.into_iter().any(|from| from == head)
-                    };
-                    if !fits && confirmed() {
+                    let head = (end.next(), end.root_after.0);
+                    let confirmed = self.rescue.vouched.contains(&head) || self.starts.contains(&head);
+                    if !fits && confirmed {
                         self.leave_out(&found);
                         continue;
                     }

@@ -10,7 +10,7 @@ use causelog_wire::layout::GROUP_MAGIC;
 use causelog_wire::{GroupHeader, GroupKind, hash};
 
 use super::support::*;
-use crate::{open_reader, open_writer};
+use crate::{FINDINGS_MAX, Rescue, open_reader, open_writer};
 
 /// How many bytes were read since the record began.
 fn bytes_read(store: &Store) -> u64 {
@@ -119,6 +119,34 @@ fn a_header_counts_as_evidence_only_at_its_own_place() {
 fn many_headers_in_a_tail_do_not_multiply_its_cost() {
     // Spec: RECOVER-8
     check_torn(&forged_at(100, 1, 0, (0..2_000).map(|i| i * 112)));
+}
+
+#[test]
+fn many_bad_places_do_not_multiply_the_cost_of_a_walk_or_a_rescue() {
+    // Spec: VERIFY-6, VERIFY-7
+    const HEADERS: u64 = 4_000;
+    // Each of them stands before one that shows it to have been synced, which is the last.
+    let mut tail = forged_at(100, 1, 0, (0..HEADERS - 1).map(|i| i * 112));
+    tail.extend(forged(100, 1, 9, (HEADERS - 1) * 112));
+    let store = with_tail(&tail);
+    type Reading = fn(&Store) -> (usize, u64);
+    let reading: [(&str, Reading); 2] = [
+        ("walk", |store| {
+            let found = store.inspect();
+            (found.findings.len(), found.more_findings)
+        }),
+        ("rescue", |store| {
+            let rescue = Rescue::read(Arc::new(store.storage.clone())).unwrap();
+            (rescue.findings().first().len(), rescue.findings().more())
+        }),
+    ];
+    for (what, read) in reading {
+        store.storage.clear_trace();
+        // All bad places are told, the first by name; the last one is a torn tail.
+        assert_eq!(read(&store), (FINDINGS_MAX, HEADERS - 1 - widen(FINDINGS_MAX)), "{what}");
+        let (read, length) = (bytes_read(&store), widen(tail.len()));
+        assert!(read < 8 * length, "{what}: {read} bytes read of {length}");
+    }
 }
 
 #[test]
@@ -251,7 +279,7 @@ fn opening_appending_and_walking_keep_few_files_open_however_many_segments_there
     }
     appender.close().unwrap();
     drop(open_reader(&environment).unwrap());
-    crate::inspect(Arc::new(counting.clone()), &mut |_| {}).unwrap();
+    crate::inspect(Arc::new(counting.clone()), &mut |_| {}, &mut |_| {}).unwrap();
     drop((log, snapshot));
     assert!(counting.counts.open_most.load(Ordering::SeqCst) < 8, "{:?}", counting.counts);
     assert_eq!(counting.counts.open.load(Ordering::SeqCst), 0);

@@ -20,7 +20,7 @@ fn walk(store: &Store) -> (Vec<Option<u64>>, Inspection) {
             Visit::Break => None,
         });
     };
-    let inspection = inspect(Arc::new(store.storage.clone()), &mut visit).unwrap();
+    let inspection = inspect(Arc::new(store.storage.clone()), &mut visit, &mut |_| {}).unwrap();
     (visits, inspection)
 }
 
@@ -55,6 +55,7 @@ fn a_sound_store_is_counted() {
             torn_tail: None,
             in_use: false,
             findings: Vec::new(),
+            more_findings: 0,
         }
     );
 }

@@ -112,7 +112,7 @@ impl Store {
     }
 
     pub(super) fn inspect(&self) -> Inspection {
-        inspect(Arc::new(self.storage.clone()), &mut |_| {}).unwrap()
+        inspect(Arc::new(self.storage.clone()), &mut |_| {}, &mut |_| {}).unwrap()
     }
 
     pub(super) fn file(&self, name: &str) -> Option<Vec<u8>> {
