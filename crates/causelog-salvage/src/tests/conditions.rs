@@ -27,7 +27,7 @@ fn a_condition_on_lost_positions_is_refused_unless_it_asks_to_be_judged_by_what_
         assert!(refused.to_string().contains("positions 4 up to before 5 were lost"), "{refused}");
     }
     // A witness of a read asks about what comes after it alone, and so may anybody.
-    let witness = store.read(&nobody()).witness();
+    let witness = store.read(nobody()).witness();
     assert!(store.append_batch(append(nobody(), 5)).is_ok());
     let before = Region::any_of([Clause::new()]).unwrap().positions(..Position(4)).unwrap();
     assert!(store.append_batch(append(before.clone(), 4)).is_ok());
