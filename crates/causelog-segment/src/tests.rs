@@ -1,6 +1,7 @@
 //! Tests of the log, by the rules of SPEC.md.
 
 mod appending;
+mod beginning;
 mod crashes;
 mod faults;
 mod flips;
