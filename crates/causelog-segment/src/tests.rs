@@ -2,6 +2,7 @@
 
 mod appending;
 mod beginning;
+mod behind;
 mod crashes;
 mod faults;
 mod flips;
