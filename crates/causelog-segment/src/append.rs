@@ -216,7 +216,8 @@ impl Appender {
         let failed = if planted!("try-a-failed-write-again") { refused } else { fatal };
         current.file.write_once(bytes, self.end.offset.0).map_err(failed)?;
         let offset = self.end.offset.plus(bytes.len());
-        self.end = LogEnd { offset, position, root: header.root_after, hlc, ..self.end };
+        let group = self.end.offset;
+        self.end = LogEnd { offset, group, position, root: header.root_after, hlc, ..self.end };
         planted!("publish-before-the-sync" => _ = self.lock.write_slot(self.store, &self.end.slot(self.epoch)));
         Ok(())
     }
@@ -257,6 +258,7 @@ impl Appender {
     /// The first step that failed, now or before. The log is then as after a crash, and the next open recovers
     /// it.
     pub fn close(mut self) -> Result<(), LogError> {
+        let unpublished = self.synced != self.end;
         self.sync().map_err(StepError::into_inner)?;
         let mark_stays = self.mark_stands && self.mark_is_right;
         if mark_stays || !self.tail_is_free {
@@ -264,6 +266,10 @@ impl Appender {
         }
         self.lock.check_place()?;
         self.give_room_back()?;
+        // So that the next open begins where this one ends.
+        if unpublished && let Err(error) = self.publish() {
+            tracing::warn!(%error, "the end is not published; the next open reads more");
+        }
         let mark = CleanClose {
             store: self.store,
             position: self.end.position,

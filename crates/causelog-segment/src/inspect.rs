@@ -227,7 +227,7 @@ impl Walk<'_> {
         (self.visit)(Visit::Break);
         let behind = ByteOffset(at.offset.0.saturating_add(1));
         let Some((offset, header)) = scan.search(behind)? else { return Ok(false) };
-        scan.resume(Boundary { offset, position: header.base, root: header.root_before, hlc: at.hlc });
+        scan.resume(Boundary::before(&header, offset, at.hlc));
         Ok(true)
     }
 

@@ -54,8 +54,45 @@ impl Log {
             next_segment: holds.saturating_sub(1),
             scan: None,
             from,
-            done: false,
+            done: from >= snapshot.end.position,
         }
+    }
+
+    /// The groups of a snapshot behind a place at which one group ends and the next begins, in order; `None` where the
+    /// log does not confirm that it is such a place, with this position and this root. Nothing before it is read.
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub fn groups_behind(
+        &self,
+        snapshot: &Snapshot,
+        (number, offset): (SegmentNumber, ByteOffset),
+        head: StoreHead,
+    ) -> Result<Option<Groups>, IoError> {
+        let segments = &snapshot.segments;
+        let i = segments.partition_point(|segment| segment.number() < number);
+        let Some(segment) = segments.get(i).filter(|segment| segment.number() == number) else {
+            return Ok(None);
+        };
+        let (end, end_head) = end_of(snapshot, i);
+        if offset.0 >= end {
+            let is_end = offset.0 == end && head == end_head;
+            return Ok(is_end.then(|| self.groups(snapshot, head.position)));
+        }
+        let first = Boundary::first(segment.header());
+        let mut scan = Scan::new(segment, first, end, Payloads::Trusted)?;
+        let Ok(header) = scan.group_header(offset)? else { return Ok(None) };
+        if (StoreHead { position: header.base, root: header.root_before }) != head {
+            return Ok(None);
+        }
+        scan.resume(Boundary::before(&header, offset, first.hlc));
+        Ok(Some(Groups {
+            snapshot: snapshot.clone(),
+            next_segment: i,
+            scan: Some((Arc::clone(segment), scan)),
+            from: head.position,
+            done: false,
+        }))
     }
 
     /// The root before `position`; `None` inside a group and beyond the end.
@@ -120,8 +157,7 @@ impl Groups {
 
     fn open_next(&mut self) -> Result<bool, IoError> {
         let Some(segment) = self.snapshot.segments.get(self.next_segment) else { return Ok(false) };
-        let limit = sealed_end(&self.snapshot.segments, self.next_segment)
-            .map_or(self.snapshot.end.offset.0, |end| end.length);
+        let (limit, _) = end_of(&self.snapshot, self.next_segment);
         let scan = Scan::new(segment, Boundary::first(segment.header()), limit, Payloads::Trusted)?;
         self.scan = Some((Arc::clone(segment), scan));
         Ok(true)
@@ -143,18 +179,23 @@ impl Iterator for Groups {
 
 /// A segment must end where its successor, or the published end, says.
 fn check_end(snapshot: &Snapshot, i: usize, segment: &Segment, at: Boundary) -> Result<(), Damage> {
-    let (length, position, root) = match sealed_end(&snapshot.segments, i) {
-        Some(end) => (end.length, end.position, end.root),
-        None => (snapshot.end.offset.0, snapshot.end.position, snapshot.end.root),
-    };
+    let (length, head) = end_of(snapshot, i);
     let damage = |kind| Err(Damage { file: segment.path(), offset: at.offset, kind });
-    if at.position != position {
-        return damage(DamageKind::OutOfOrder { expected: position, found: at.position });
+    if at.position != head.position {
+        return damage(DamageKind::OutOfOrder { expected: head.position, found: at.position });
     }
-    if at.root != root || at.offset.0 != length {
-        return damage(DamageKind::RootBroken(position));
+    if at.root != head.root || at.offset.0 != length {
+        return damage(DamageKind::RootBroken(head.position));
     }
     Ok(())
+}
+
+/// Where a segment ends, and what stands there, as its successor or the published end says.
+fn end_of(snapshot: &Snapshot, i: usize) -> (u64, StoreHead) {
+    match sealed_end(&snapshot.segments, i) {
+        Some(end) => (end.length, StoreHead { position: end.position, root: end.root }),
+        None => (snapshot.end.offset.0, snapshot.end.head()),
+    }
 }
 
 /// How close a frame must follow the one before it for more to be read than it alone.

@@ -9,15 +9,16 @@ use causelog_wire::{CleanClose, Slot, StoreIdentity, hash};
 use crate::append::{Appender, AppenderSettings, AppenderStart};
 use crate::directory::Directory;
 use crate::error::{Damage, DamageKind, LogError};
+use crate::group::Payloads;
 use crate::lock::{HeldLock, LockFile, SharedLock, hold_readers_off, hold_writers_off};
 use crate::log::Log;
 use crate::names::{CLOSED_FILE, LOCK_FILE, STORE_FILE};
 use crate::published::{LogEnd, Snapshot};
 use crate::report::{Left, OpenReport, TornTail};
-use crate::scan::Boundary;
+use crate::scan::{Boundary, Scan};
 use crate::segment::{Segment, sealed_end};
 use crate::survey::Survey;
-use crate::tail::{Behind, Tail, Watch, read_tail};
+use crate::tail::{Behind, Tail, Watch, read_tail, scan_tail};
 
 /// How often a reader looks again when the writer has moved on to a new segment meanwhile.
 const LOOKS_MAX: usize = 8;
@@ -198,7 +199,7 @@ fn recover(
     let mut watch = Watch::new(vouched_for(closed, slot));
     let (tail, segment) = match survey.segments.last() {
         None => (Tail::empty(identity.store), None),
-        Some(segment) => (adopt(segment, closed, &mut watch)?, Some(segment)),
+        Some(segment) => (adopt(segment, closed, slot, &mut watch)?, Some(segment)),
     };
     if let Some(damage) = tail.damage {
         return Err(damage.into());
@@ -209,10 +210,15 @@ fn recover(
     Ok(Found { end, behind: tail.behind, epoch: tail.epoch, left })
 }
 
-/// Reads the last segment; what nothing shows to have been synced is synced, dropped from memory and read again.
-fn adopt(segment: &Arc<Segment>, closed: Option<&CleanClose>, watch: &mut Watch) -> Result<Tail, IoError> {
+/// Reads the end of the last segment; what nothing shows to have been synced is synced, dropped from memory and read again.
+fn adopt(
+    segment: &Arc<Segment>,
+    closed: Option<&CleanClose>,
+    slot: Option<Slot>,
+    watch: &mut Watch,
+) -> Result<Tail, IoError> {
     let file = segment.file()?;
-    let first = read_tail(segment, Boundary::first(segment.header()), u64::MAX, closed, watch)?;
+    let first = read_tail(segment, scan_tail(segment, u64::MAX, closed, slot)?, closed, watch)?;
     let was_closed = closed.is_some_and(|closed| {
         closed.position == first.end.position && closed.segment_length == first.end.offset.0
     });
@@ -226,7 +232,8 @@ fn adopt(segment: &Arc<Segment>, closed: Option<&CleanClose>, watch: &mut Watch)
     file.sync()?;
     let from = first.confirmed.offset.0;
     file.drop_cached(from, file.length()?.saturating_sub(from))?;
-    let again = read_tail(segment, first.confirmed, u64::MAX, closed, watch)?;
+    let scan = Scan::new(segment, first.confirmed, u64::MAX, Payloads::Trusted)?;
+    let again = read_tail(segment, scan, closed, watch)?;
     Ok(Tail { epoch: first.epoch.max(again.epoch), ..again })
 }
 
@@ -317,7 +324,8 @@ fn beside_a_writer(
         Some(segment) => {
             let limit = slot.filter(|_| !planted!("read-beyond-the-published-end"));
             let limit = limit.map_or(u64::MAX, |slot| slot.offset.0);
-            let tail = read_tail(segment, Boundary::first(segment.header()), limit, None, &mut watch)?;
+            let scan = scan_tail(segment, limit, None, slot)?;
+            let tail = read_tail(segment, scan, None, &mut watch)?;
             (tail, Some(segment.number()))
         }
     };
@@ -379,6 +387,7 @@ impl Tail {
     pub(crate) fn empty(store: StoreId) -> Self {
         let end = Boundary {
             offset: ByteOffset(0),
+            group: ByteOffset(0),
             position: Position(0),
             root: hash::first_root(store),
             hlc: Hlc::default(),
@@ -389,12 +398,14 @@ impl Tail {
 
 impl Boundary {
     pub(crate) fn log_end(self, segment: Option<SegmentNumber>) -> LogEnd {
-        LogEnd { segment, offset: self.offset, position: self.position, root: self.root, hlc: self.hlc }
+        let Self { offset, group, position, root, hlc } = self;
+        LogEnd { segment, offset, group, position, root, hlc }
     }
 }
 
 impl LogEnd {
     pub(crate) fn slot(&self, epoch: u64) -> Slot {
-        Slot { epoch, segment: self.segment, offset: self.offset, position: self.position, root: self.root }
+        let Self { segment, offset, group, position, root, .. } = *self;
+        Slot { epoch, segment, offset, group, position, root }
     }
 }

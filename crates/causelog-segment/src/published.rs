@@ -15,6 +15,8 @@ pub struct LogEnd {
     pub segment: Option<SegmentNumber>,
     /// The offset in it at which the next group will stand.
     pub offset: ByteOffset,
+    /// The offset at which the last group before that begins; the same where none stands in the segment yet.
+    pub group: ByteOffset,
     /// The position of the next event.
     pub position: Position,
     /// The root there.

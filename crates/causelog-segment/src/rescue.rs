@@ -189,7 +189,8 @@ impl Rescue {
         let last = self.segments.last().map(|last| last.number());
         // No segment is known to end anywhere but where its file does.
         let (offset, hlc) = (ByteOffset(u64::MAX), Hlc::default());
-        let end = LogEnd { segment: last, offset, position: end.position, root: end.root, hlc };
+        let end =
+            LogEnd { segment: last, offset, group: offset, position: end.position, root: end.root, hlc };
         let mut bytes = 0;
         for segment in &*self.segments {
             bytes += segment.file_for_now()?.length()?;
@@ -343,7 +344,7 @@ fn resync(scan: &mut Scan, mut from: ByteOffset) -> Result<bool, LogError> {
 
 /// Where a group begins, as its header says.
 fn begin((offset, header): (ByteOffset, GroupHeader), before: Boundary) -> Boundary {
-    Boundary { offset, position: header.base, root: header.root_before, hlc: before.hlc }
+    Boundary::before(&header, offset, before.hlc)
 }
 
 /// A group that is whole and does not follow what is before it.

@@ -15,6 +15,8 @@ use crate::window::Window;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Boundary {
     pub(crate) offset: ByteOffset,
+    /// Where the group before it begins; itself where none stands before it, or it is not known.
+    pub(crate) group: ByteOffset,
     pub(crate) position: Position,
     pub(crate) root: Root,
     pub(crate) hlc: Hlc,
@@ -44,12 +46,13 @@ pub(crate) enum Step {
 impl Boundary {
     /// The place behind a segment's header.
     pub(crate) fn first(header: &SegmentHeader) -> Self {
-        Self {
-            offset: ByteOffset::default().plus(SEGMENT_HEADER_BYTES),
-            position: header.base,
-            root: header.base_root,
-            hlc: header.base_hlc,
-        }
+        let offset = ByteOffset::default().plus(SEGMENT_HEADER_BYTES);
+        Self { offset, group: offset, position: header.base, root: header.base_root, hlc: header.base_hlc }
+    }
+
+    /// The place before a group, as its header tells it.
+    pub(crate) fn before(header: &GroupHeader, offset: ByteOffset, hlc: Hlc) -> Self {
+        Self { offset, group: offset, position: header.base, root: header.root_before, hlc }
     }
 }
 
@@ -111,6 +114,7 @@ impl Scan {
             Ok(group) => {
                 self.at = Boundary {
                     offset: at.offset.plus(total),
+                    group: at.offset,
                     position: header.next(),
                     root: header.root_after,
                     // Never back, whatever a forged log says: the next segment begins with this.
@@ -121,7 +125,11 @@ impl Scan {
         }
     }
 
-    fn group_header(&mut self, offset: ByteOffset) -> Result<Result<GroupHeader, DamageKind>, IoError> {
+    /// The header of a group at a place, or why none stands there.
+    pub(crate) fn group_header(
+        &mut self,
+        offset: ByteOffset,
+    ) -> Result<Result<GroupHeader, DamageKind>, IoError> {
         let salt = self.header.salt;
         let bytes = self.window.get(offset, GROUP_HEADER_BYTES)?;
         Ok(match GroupHeader::decode(bytes, salt, offset) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use causelog_io::IoError;
 use causelog_types::{ByteOffset, Position, Root, planted};
-use causelog_wire::CleanClose;
+use causelog_wire::{CleanClose, Slot};
 
 use crate::error::{Damage, DamageKind};
 use crate::group::Payloads;
@@ -56,15 +56,46 @@ pub(crate) enum Behind {
     Torn,
 }
 
-/// Reads the last segment from `from`; bytes at or after `limit` do not count.
+/// A scan of the last segment that begins at the last group before the published end if that confirms it, and else
+/// at the segment's first; bytes at or after `limit` do not count.
+///
+/// What stands before that group is then not read: a sync had returned for all of it before the slot was written.
+/// The mark of a clean close vouches for a position at which the root must be seen, so the scan begins before that.
+pub(crate) fn scan_tail(
+    segment: &Arc<Segment>,
+    limit: u64,
+    closed: Option<&CleanClose>,
+    slot: Option<Slot>,
+) -> Result<Scan, IoError> {
+    let first = Boundary::first(segment.header());
+    let mut scan = Scan::new(segment, first, limit, Payloads::Trusted)?;
+    let named = slot.filter(|slot| slot.segment == Some(segment.number()) && slot.group > first.offset);
+    let confirmed = named.map(|slot| last_group(&mut scan, slot, first)).transpose()?.flatten();
+    let from = confirmed.filter(|from| closed.is_none_or(|closed| closed.position >= from.position));
+    scan.resume(from.unwrap_or(first));
+    Ok(scan)
+}
+
+/// The place before the last group that a slot names, if a whole group stands there that ends as the slot says. A gap
+/// is none: it stands first in its segment, and does not tell the time of the event before it.
+fn last_group(scan: &mut Scan, slot: Slot, first: Boundary) -> Result<Option<Boundary>, IoError> {
+    let Ok(header) = scan.group_header(slot.group)? else { return Ok(None) };
+    let from = Boundary::before(&header, slot.group, first.hlc);
+    scan.resume(from);
+    let Step::Group(group) = scan.next()? else { return Ok(None) };
+    let at = scan.at();
+    let is_end = at.offset == slot.offset && at.position == slot.position && at.root == slot.root;
+    Ok((is_end && !group.is_gap()).then_some(from))
+}
+
+/// Reads the last segment from where `scan` stands.
 pub(crate) fn read_tail(
     segment: &Arc<Segment>,
-    from: Boundary,
-    limit: u64,
+    mut scan: Scan,
     closed: Option<&CleanClose>,
     watch: &mut Watch,
 ) -> Result<Tail, IoError> {
-    let mut scan = Scan::new(segment, from, limit, Payloads::Trusted)?;
+    let from = scan.at();
     let mut epoch = 0;
     // Boundaries that no group's `synced_to` has reached yet.
     let mut boundaries = vec![from];

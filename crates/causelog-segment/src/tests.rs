@@ -1,6 +1,8 @@
 //! Tests of the log, by the rules of SPEC.md.
 
 mod appending;
+mod beginning;
+mod behind;
 mod crashes;
 mod faults;
 mod flips;

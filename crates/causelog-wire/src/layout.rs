@@ -121,18 +121,19 @@ pub const CLOSED_FILE_BYTES: usize = length(&CLOSED_FILE);
 const _: () = assert!(CLOSED_FILE_BYTES == 100);
 
 /// A slot of the `lock` file.
-pub const SLOT: [Field; 7] = lay([
+pub const SLOT: [Field; 8] = lay([
     ("magic", 4),
     ("epoch", 8),
     ("segment", 8),
     ("offset", 8),
+    ("group", 8),
     ("position", 8),
     ("root", 32),
     ("checksum", 4),
 ]);
 /// Its length in bytes.
 pub const SLOT_BYTES: usize = length(&SLOT);
-const _: () = assert!(SLOT_BYTES == 72);
+const _: () = assert!(SLOT_BYTES == 80);
 /// Where the two slots of the `lock` file begin: a sector each.
 pub const SLOT_OFFSETS: [u64; 2] = [0, 512];
 

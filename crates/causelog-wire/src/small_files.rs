@@ -44,6 +44,8 @@ pub struct Slot {
     pub segment: Option<SegmentNumber>,
     /// The offset in it at which the next group will stand.
     pub offset: ByteOffset,
+    /// The offset at which the last group before it begins; the same where none stands in the segment yet.
+    pub group: ByteOffset,
     /// The position of the next event.
     pub position: Position,
     /// The root there.
@@ -158,6 +160,7 @@ impl Slot {
             .u64(self.epoch)
             .u64(self.segment.map_or(0, |segment| segment.0))
             .u64(self.offset.0)
+            .u64(self.group.0)
             .u64(self.position.0)
             .bytes(&self.root.0);
         let checksum = checksum(salt_of(store), offset, &[fields.written()]);
@@ -182,6 +185,7 @@ impl Slot {
             epoch: fields.u64(),
             segment: segment(fields.u64()),
             offset: ByteOffset(fields.u64()),
+            group: ByteOffset(fields.u64()),
             position: fields.position(),
             root: fields.root(),
         };

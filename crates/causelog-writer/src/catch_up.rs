@@ -1,8 +1,8 @@
 //! Bringing an index up to its log, at every open.
 
-use causelog_index::{AppliedEvent, AppliedGroup, Index, Watermark};
-use causelog_segment::{Group, Log, Rescue, Snapshot};
-use causelog_types::{Position, StoreHead, StoreId, planted};
+use causelog_index::{AppliedEvent, AppliedGroup, Direction, Index, Selection, Watermark};
+use causelog_segment::{Group, Groups, Log, LogError, Rescue, Snapshot};
+use causelog_types::{ByteOffset, Position, Region, StoreHead, StoreId, planted};
 use causelog_wire::hash;
 
 use crate::error::CatchUpError;
@@ -14,14 +14,14 @@ use crate::error::CatchUpError;
 /// # Errors
 /// The log is damaged or the index fails.
 pub fn catch_up(index: &dyn Index, log: &Log, snapshot: &Snapshot) -> Result<(), CatchUpError> {
-    let from = match confirmed(index, log, snapshot)? {
-        Some(next) => next,
+    let groups = match missing(index, log, snapshot)? {
+        Some(groups) => groups,
         None => {
             index.reset()?;
-            Position(0)
+            log.groups(snapshot, Position(0))
         }
     };
-    for group in log.groups(snapshot, from) {
+    for group in groups {
         apply(index, log.store(), &group?)?;
     }
     Ok(())
@@ -64,17 +64,46 @@ pub fn catch_up_damaged(index: &dyn Index, rescue: &Rescue) -> Result<StoreHead,
     Ok(end)
 }
 
-/// Up to where the log confirms what the index says of itself.
-fn confirmed(index: &dyn Index, log: &Log, snapshot: &Snapshot) -> Result<Option<Position>, CatchUpError> {
+/// The groups that an index lacks, if the log confirms what it says of itself.
+fn missing(index: &dyn Index, log: &Log, snapshot: &Snapshot) -> Result<Option<Groups>, CatchUpError> {
+    let groups = |from| Ok(Some(log.groups(snapshot, from)));
     // An index that cannot tell is as good as none.
     let Ok(watermark) = index.watermark() else { return Ok(None) };
-    planted!("trust-an-index" => return Ok(watermark.map_or(Some(Position(0)), |known| Some(known.next))));
-    let Some(Watermark { store, next, root }) = watermark else { return Ok(Some(Position(0))) };
-    if store != log.store() || log.root_at(snapshot, next)? != Some(root) {
-        tracing::info!(position = next.0, "the log does not confirm the index; it is rebuilt");
-        return Ok(None);
+    planted!("trust-an-index" => return groups(watermark.map_or(Position(0), |known| known.next)));
+    let Some(known) = watermark else { return groups(Position(0)) };
+    if known.store == log.store() {
+        if let Some(behind) = behind_the_last(index, log, snapshot, &known)? {
+            return Ok(Some(behind));
+        }
+        if log.root_at(snapshot, known.next)? == Some(known.root) {
+            return groups(known.next);
+        }
     }
-    Ok(Some(next))
+    tracing::info!(position = known.next.0, "the log does not confirm the index; it is rebuilt");
+    Ok(None)
+}
+
+/// The groups behind the last event that an index knows, by the place that it gives for that: so that the segment
+/// before it need not be read. `None` where the log does not confirm the place, which says nothing of the index.
+fn behind_the_last(
+    index: &dyn Index,
+    log: &Log,
+    snapshot: &Snapshot,
+    known: &Watermark,
+) -> Result<Option<Groups>, CatchUpError> {
+    let region = Region::all().with_library_events();
+    let selection = Selection {
+        region: &region,
+        from: known.next,
+        direction: Direction::Backwards,
+        limit: 1,
+        as_of: known.next,
+    };
+    let Ok(entries) = index.select(&selection) else { return Ok(None) };
+    let Some(last) = entries.first().map(|entry| entry.location) else { return Ok(None) };
+    let end = ByteOffset(last.offset.0.saturating_add(last.bytes.into()));
+    let head = StoreHead { position: known.next, root: known.root };
+    Ok(log.groups_behind(snapshot, (last.segment, end), head).map_err(LogError::from)?)
 }
 
 fn apply(index: &dyn Index, store: StoreId, group: &Group) -> Result<(), CatchUpError> {

@@ -160,6 +160,7 @@ fn a_published_end_beyond_all_reason_is_not_believed() {
             epoch: 50,
             segment: Some(header.number),
             offset: ByteOffset(148),
+            group: ByteOffset(148),
             position: Position(position),
             root: Root([9; 32]),
         };

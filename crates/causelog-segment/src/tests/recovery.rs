@@ -1,7 +1,7 @@
 //! Torn tail or damage: what the end of the log is judged by.
 
 use causelog_types::{ByteOffset, Position};
-use causelog_wire::layout::SLOT_OFFSETS;
+use causelog_wire::layout::{SLOT_BYTES, SLOT_OFFSETS};
 use causelog_wire::{CleanClose, Slot, StoreIdentity};
 
 use super::support::*;
@@ -281,7 +281,7 @@ fn slots_of_another_store_and_torn_ones_say_nothing() {
     // Spec: SLOT-2, SLOT-5
     let store = Store::new();
     store.append_and_drop(&["a", "b"]);
-    for lock in [vec![], vec![0; 584], vec![0xFF; 2_000], store.file("store").unwrap()] {
+    for lock in [vec![], vec![0; 592], vec![0xFF; 2_000], store.file("store").unwrap()] {
         let other = store.with_file("lock", Some(lock));
         assert_eq!(other.texts(), ["a", "b"]);
         other.append_and_drop(&["c"]);
@@ -301,7 +301,8 @@ fn the_two_slots_are_written_in_turn_and_the_newest_counts() {
     for (i, text) in ["a", "b", "c", "d"].iter().enumerate() {
         append(&mut appender, &[text]).unwrap();
         let after = store.file("lock").unwrap();
-        let half = |lock: &[u8], i: usize| lock.iter().copied().skip(512 * i).take(72).collect::<Vec<_>>();
+        let half =
+            |lock: &[u8], i: usize| lock.iter().copied().skip(512 * i).take(SLOT_BYTES).collect::<Vec<_>>();
         let changed: Vec<_> =
             (0..2).filter(|half_i| half(&before, *half_i) != half(&after, *half_i)).collect();
         assert_eq!(changed.len(), 1, "group {i}");

@@ -29,6 +29,7 @@ const SLOT_SAMPLE: Slot = Slot {
     epoch: 4,
     segment: Some(SegmentNumber(3)),
     offset: ByteOffset(4096),
+    group: ByteOffset(3072),
     position: Position(70),
     root: Root([0xa1; 32]),
 };

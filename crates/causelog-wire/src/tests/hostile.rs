@@ -122,7 +122,7 @@ fn any_valid() -> impl Strategy<Value = (Vec<u8>, Salt)> {
             segment: Some(number),
             segment_length: length,
         };
-        let slot = Slot { epoch: length, segment: None, offset: OFFSET, position: next, root };
+        let slot = Slot { epoch: length, segment: None, offset: OFFSET, group: OFFSET, position: next, root };
         let index = IndexFileHeader {
             store: STORE,
             segment: number,

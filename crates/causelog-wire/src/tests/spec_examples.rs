@@ -265,6 +265,7 @@ fn the_slot() {
         epoch: 1,
         segment: Some(SegmentNumber(1)),
         offset: ByteOffset(widen(segment.len())),
+        group: ByteOffset(widen(SEGMENT_HEADER_BYTES)),
         position: Position(2),
         root: hashes.iter().fold(hash::first_root(STORE), |root, event| hash::next_root(root, *event)),
     };

@@ -7,19 +7,23 @@ use causelog_io::MemoryStorage;
 use causelog_segment::{Group, Log, Snapshot, open_reader};
 use causelog_types::{Position, Root, StoreId};
 
-use super::helpers::{Fragile, append, command, environment, event, start};
+use super::helpers::{Fragile, Trouble, append, command, environment, event, start};
 use crate::catch_up;
 
 /// Three groups: one event, two events, one event.
 fn log() -> (Log, Snapshot) {
+    let (log, snapshot, _) = open_reader(&environment(&made())).unwrap();
+    (log, snapshot)
+}
+
+fn made() -> MemoryStorage {
     let storage = MemoryStorage::new();
     let mut machine = start(&storage, Arc::new(MemoryIndex::new()));
     append(&mut machine, 1).unwrap();
     machine.append(&command(vec![event(2, "x"), event(3, "x")])).unwrap();
     append(&mut machine, 4).unwrap();
     machine.close().unwrap();
-    let (log, snapshot, _) = open_reader(&environment(&storage)).unwrap();
-    (log, snapshot)
+    storage
 }
 
 /// Spec: INDEX-7
@@ -83,4 +87,33 @@ fn an_index_that_the_log_does_not_confirm_is_made_again() {
         assert_eq!(found[0].map(|entry| entry.position), Some(Position(0)), "next {next}");
         assert_eq!(index.index.counts(Position(4)).unwrap().events, 4, "next {next}");
     }
+}
+
+/// What stands before the last event that an index knows is not read; if the place that it gives for that event is
+/// wrong, it is.
+///
+/// Spec: RECOVER-8, RECOVER-7
+#[test]
+fn an_index_is_brought_up_from_behind_the_last_event_that_it_knows() {
+    let storage = made();
+    let (log, snapshot, _) = open_reader(&environment(&storage)).unwrap();
+    let groups: Vec<_> = log.groups(&snapshot, Position(0)).map(Result::unwrap).collect();
+    let first = usize::try_from(groups[0].events[0].location.offset.0).unwrap();
+    let mut files = storage.files();
+    files.iter_mut().filter(|(name, _)| name.ends_with(".seg")).for_each(|(_, bytes)| bytes[first + 20] ^= 1);
+    let damaged = environment(&MemoryStorage::from_files(files));
+    let (log, snapshot, _) = open_reader(&damaged).unwrap();
+    for taken in 2..=groups.len() {
+        let index = Fragile::default();
+        feed(&index.index, &log, &groups[..taken]);
+        for trouble in [Trouble::WrongPlaces, Trouble::QuestionsFail] {
+            index.set(trouble);
+            // At the end there is nothing to read.
+            assert_eq!(catch_up(&index, &log, &snapshot).is_ok(), taken == groups.len(), "{taken} groups");
+        }
+        index.set(Trouble::None);
+        catch_up(&index, &log, &snapshot).unwrap();
+        assert_eq!(index.counts(Position(4)).unwrap().events, 4);
+    }
+    assert!(catch_up(&MemoryIndex::new(), &log, &snapshot).is_err());
 }

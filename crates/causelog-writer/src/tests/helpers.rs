@@ -120,6 +120,22 @@ impl Fragile {
     }
 }
 
+impl Fragile {
+    /// Gives entries the place of the first event, if it is to give wrong ones.
+    fn misplace<'a>(
+        &self,
+        entries: impl Iterator<Item = &'a mut IndexEntry>,
+        as_of: Position,
+    ) -> Result<(), IndexError> {
+        if self.trouble.load(Ordering::SeqCst) == 4
+            && let Some(first) = self.index.lookup(&[id(1)], as_of)?[0]
+        {
+            entries.for_each(|entry| entry.location = first.location);
+        }
+        Ok(())
+    }
+}
+
 impl Index for Fragile {
     fn watermark(&self) -> Result<Option<Watermark>, IndexError> {
         match self.claim {
@@ -152,17 +168,15 @@ impl Index for Fragile {
     fn lookup(&self, ids: &[EventId], as_of: Position) -> Result<Vec<Option<IndexEntry>>, IndexError> {
         self.ask()?;
         let mut found = self.index.lookup(ids, as_of)?;
-        if self.trouble.load(Ordering::SeqCst) == 4 {
-            let first = self.index.lookup(&[id(1)], as_of)?[0].map(|entry| entry.location);
-            for entry in found.iter_mut().flatten() {
-                entry.location = first.unwrap_or(entry.location);
-            }
-        }
+        self.misplace(found.iter_mut().flatten(), as_of)?;
         Ok(found)
     }
 
     fn select(&self, selection: &Selection<'_>) -> Result<Vec<IndexEntry>, IndexError> {
-        self.index.select(selection)
+        self.ask()?;
+        let mut found = self.index.select(selection)?;
+        self.misplace(found.iter_mut(), selection.as_of)?;
+        Ok(found)
     }
 
     fn effects(

@@ -36,6 +36,8 @@ mod model;
 #[cfg(test)]
 mod notices;
 #[cfg(test)]
+mod opening;
+#[cfg(test)]
 mod panics;
 #[cfg(test)]
 mod queue;
