@@ -17,8 +17,8 @@ impl DatabaseFile {
     /// Whether it is what a crash leaves of a database that was being made.
     pub(crate) fn is_unfinished(&self) -> io::Result<bool> {
         let mut magic = [0; MAGIC_BYTES];
-        read_up_to_at(&*self.0, &mut magic, 0)?;
-        Ok(magic == [0; MAGIC_BYTES])
+        let read = read_up_to_at(&*self.0, &mut magic, 0)?;
+        Ok(read > 0 && magic == [0; MAGIC_BYTES])
     }
 }
 

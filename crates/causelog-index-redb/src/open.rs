@@ -41,10 +41,20 @@ pub(crate) fn open(storage: &dyn Storage, name: &str, check: Check) -> Result<Da
     // The second time the name leads to a new file.
     for _ in 0..2 {
         let file = lock(storage, name, &shown)?;
-        let error = match database(file.clone(), check) {
+        let opened = match file.is_unfinished().map_err(IoError::on("read", shown.clone()))? {
+            true => Err(redb::Error::Corrupted("it was never finished".to_owned())),
+            false => database(file.clone(), check),
+        };
+        let error = match opened {
             Ok((_, Some(Layout::Foreign))) => return Err(RedbError::NotAnIndex { file: shown }),
             Ok((database, layout)) => match prepare(&database, layout) {
-                Ok(()) => return Ok(database),
+                Ok(()) => {
+                    if layout.is_none() {
+                        // The name of a new file; without it a power cut takes all of the file.
+                        storage.sync_dir().map_err(IoError::on("sync", storage.display()))?;
+                    }
+                    return Ok(database);
+                }
                 Err(error) => error,
             },
             Err(error) => error,
@@ -68,17 +78,13 @@ pub(crate) fn open(storage: &dyn Storage, name: &str, check: Check) -> Result<Da
     Err(RedbError::NotAnIndex { file: shown })
 }
 
-/// The file, locked by this handle, and emptied if it was never finished.
+/// The file, locked by this handle.
 fn lock(storage: &dyn Storage, name: &str, shown: &str) -> Result<DatabaseFile, RedbError> {
     let file = storage.open(name, Access::OpenOrCreate).map_err(IoError::on("open", shown))?;
     if !file.try_lock(LockKind::Exclusive).map_err(IoError::on("lock", shown))? {
         return Err(RedbError::InUse { file: shown.to_owned() });
     }
-    let file = DatabaseFile(file);
-    if file.is_unfinished().map_err(IoError::on("read", shown))? {
-        file.0.set_len(0).map_err(IoError::on("empty", shown))?;
-    }
-    Ok(file)
+    Ok(DatabaseFile(file))
 }
 
 fn database(file: DatabaseFile, check: Check) -> Result<(Database, Option<Layout>), redb::Error> {
