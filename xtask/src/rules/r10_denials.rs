@@ -25,6 +25,7 @@ const IGNORANT: &[&str] = &[
     "causelog-index",
     "causelog-segment",
     "causelog-index-sealed",
+    "causelog-index-redb",
     "causelog-writer",
     "causelog-reader",
 ];

@@ -23,6 +23,7 @@ mod draw;
 mod history;
 mod model;
 mod question;
+mod restarts;
 mod script;
 mod threads;
 
@@ -59,6 +60,37 @@ macro_rules! conformance {
             }
         )*
     };
+}
+
+/// Makes the test of restarts for a backend that keeps something: `conformance_restarts!(new_home, open)`, or
+/// `conformance_restarts!(new_home, open, answers)`.
+///
+/// The first argument is an expression that makes what outlives an index, such as a directory; it is evaluated for
+/// every case. The second is a function that opens an index there: `fn(&mut Home, Start<MyIndex>) -> MyIndex`, see
+/// [`Start`](crate::conformance::Start). The third is as in [`conformance!`](crate::conformance!).
+#[macro_export]
+macro_rules! conformance_restarts {
+    ($home:expr, $open:expr $(,)?) => {
+        $crate::conformance_restarts!($home, $open, $crate::conformance::Answers::MayBeFalse);
+    };
+    ($home:expr, $open:expr, $answers:expr $(,)?) => {
+        #[test]
+        fn survives_restarts() {
+            $crate::conformance::survives_restarts(|| $home, $open, $answers);
+        }
+    };
+}
+
+/// What an index is opened after.
+#[derive(Debug)]
+pub enum Start<I> {
+    /// Nothing: its home is new, and the index must begin empty.
+    First,
+    /// An index that ended in order, which is to be dropped.
+    AfterClose(I),
+    /// An index that ended by a crash. It is for the function that opens to act one out: to forget the index and go
+    /// on with what a power cut leaves of the home, or to drop it like any other.
+    AfterCrash(I),
 }
 
 /// What a backend's selections hold.
@@ -139,6 +171,18 @@ pub fn forgets<I: Index>(make: impl Fn() -> I, answers: Answers) {
 pub fn shows_readers_whole_groups<I: Index>(make: impl Fn() -> I, answers: Answers) {
     let failure = threads::check(&make(), answers).err();
     assert!(failure.is_none(), "{failure:?}");
+}
+
+/// An index that is opened again has a watermark that it had before, answers as of then, and can be brought up to the
+/// log from there.
+pub fn survives_restarts<H, I: Index>(
+    make: impl Fn() -> H,
+    open: impl Fn(&mut H, Start<I>) -> I,
+    answers: Answers,
+) {
+    run(&(draw::history(), restarts::steps()), |(history, steps)| {
+        restarts::check(make(), &open, answers, &history.build()?, &steps)
+    });
 }
 
 /// Applies a history and asks questions as of any moment of it.

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use causelog_types::{Coordinate, EventId, Position, Region};
 
-use super::Answers;
+use super::{Answers, Start, survives_restarts};
 use crate::{
     AppliedGroup, Counts, Index, IndexEntry, IndexError, IndexedHead, MemoryIndex, Selection, Watermark,
 };
@@ -145,4 +145,27 @@ fn no_match_may_be_missing() {
 fn a_group_known_in_part_must_be_applied() {
     let make = || Altered { index: MemoryIndex::new(), fault: Fault::Overlap };
     assert!(!passes(super::follows_scripts, make, Answers::MayBeFalse));
+}
+
+/// Whether the suite passes an index of which restarts leave this.
+fn restarts_pass(left: fn(MemoryIndex) -> MemoryIndex) -> bool {
+    let open = |_: &mut (), start| match start {
+        Start::First => MemoryIndex::new(),
+        Start::AfterClose(index) | Start::AfterCrash(index) => left(index),
+    };
+    catch_unwind(AssertUnwindSafe(|| survives_restarts(|| (), open, Answers::Exact))).is_ok()
+}
+
+#[test]
+fn a_restart_may_lose_what_the_watermark_does_not_claim() {
+    assert!(restarts_pass(|index| index));
+    assert!(restarts_pass(|_| MemoryIndex::new()));
+    let claims_too_much = |index: MemoryIndex| {
+        let claimed = MemoryIndex::new();
+        if let Some(after) = index.watermark().unwrap() {
+            claimed.apply(&AppliedGroup { events: &[], after }).unwrap();
+        }
+        claimed
+    };
+    assert!(!restarts_pass(claims_too_much));
 }

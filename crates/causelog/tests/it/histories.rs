@@ -7,8 +7,9 @@ use causelog::{
 };
 use proptest::collection::{btree_set, vec};
 use proptest::prelude::*;
-use proptest::sample::{Index, select};
+use proptest::sample::{self, select};
 
+use crate::backends::Backend;
 use crate::compare::{Ask, check_ask, check_store};
 use crate::helpers::{CLOSED, Lab, OPENED, RANG, START_MS, id, stream};
 use crate::model::{Due, Model, Offer, found, refusal_of};
@@ -35,7 +36,7 @@ struct Draft {
 
 #[derive(Clone, Debug)]
 enum Cause {
-    Stored(Index),
+    Stored(sample::Index),
     Batch(usize),
     Unknown,
 }
@@ -55,7 +56,7 @@ enum Condition {
     /// Events of a region since so many before the end.
     Since(Box<Ask>, u64),
     /// Events of what was read then.
-    Witness(Index),
+    Witness(sample::Index),
 }
 
 #[derive(Clone, Debug)]
@@ -64,7 +65,7 @@ enum Step {
     /// Reads a region, and keeps the witness.
     Look(Box<Ask>),
     Retry {
-        first: Index,
+        first: sample::Index,
         count: usize,
         change: Change,
         also: bool,
@@ -89,7 +90,7 @@ enum Change {
 
 fn draft() -> impl Strategy<Value = Draft> {
     let cause = prop_oneof![
-        8 => any::<Index>().prop_map(Cause::Stored),
+        8 => any::<sample::Index>().prop_map(Cause::Stored),
         3 => (0..4_usize).prop_map(Cause::Batch),
         1 => Just(Cause::Unknown),
     ];
@@ -131,11 +132,11 @@ fn step() -> impl Strategy<Value = Step> {
     let change = select(
         &[Change::Nothing, Change::Nothing, Change::Payload, Change::Kind, Change::Tags, Change::Twice][..],
     );
-    let retry = (any::<Index>(), 1..4_usize, change, proptest::bool::weighted(0.2))
+    let retry = (any::<sample::Index>(), 1..4_usize, change, proptest::bool::weighted(0.2))
         .prop_map(|(first, count, change, also)| Step::Retry { first, count, change, also });
     let condition = prop_oneof![
         1 => (ask(), 0..5_u64).prop_map(|(ask, before)| Condition::Since(Box::new(ask), before)),
-        2 => any::<Index>().prop_map(Condition::Witness),
+        2 => any::<sample::Index>().prop_map(Condition::Witness),
     ];
     let append = |events| (vec(draft(), events), vec(condition.clone(), 0..3));
     prop_oneof![
@@ -155,6 +156,7 @@ fn step() -> impl Strategy<Value = Step> {
 
 struct Run {
     lab: Lab,
+    backend: Backend,
     disk: MemoryStorage,
     store: Store,
     model: Model,
@@ -164,10 +166,10 @@ struct Run {
 }
 
 impl Run {
-    fn new() -> Self {
+    fn new(backend: Backend) -> Self {
         let (lab, disk) = (Lab::new(), MemoryStorage::new());
-        let store = lab.open(&disk);
-        Self { lab, disk, store, model: Model::default(), ids: 1000, looks: Vec::new() }
+        let store = backend.open(&lab, &disk);
+        Self { lab, backend, disk, store, model: Model::default(), ids: 1000, looks: Vec::new() }
     }
 
     fn step(&mut self, step: Step) -> Result<(), TestCaseError> {
@@ -199,12 +201,15 @@ impl Run {
         Ok(())
     }
 
-    fn reopen(&mut self, end: impl FnOnce(Store), disk: impl FnOnce(&MemoryStorage) -> MemoryStorage) {
+    fn reopen(&mut self, end: fn(Store), left: fn(&MemoryStorage) -> MemoryStorage) {
         // A store of its own to stand in, since a value cannot be moved out and in at once.
         let stand_in = self.lab.open(&MemoryStorage::new());
         end(std::mem::replace(&mut self.store, stand_in));
-        self.disk = disk(&self.disk);
-        self.store = self.lab.open(&self.disk);
+        self.disk = left(&self.disk);
+        if let Backend::Redb(disk) = &mut self.backend {
+            *disk = left(disk);
+        }
+        self.store = self.backend.open(&self.lab, &self.disk);
         check_store(&self.store, &self.disk, &self.model);
     }
 
@@ -258,7 +263,7 @@ impl Run {
 
     fn retry(
         &mut self,
-        first: Index,
+        first: sample::Index,
         count: usize,
         change: Change,
         also: bool,
@@ -351,6 +356,18 @@ fn payload(bytes: usize) -> Vec<u8> {
     causelog::Payload::encode(&"x".repeat(bytes)).unwrap().as_bytes().to_vec()
 }
 
+fn check_history(backend: Backend, steps: Vec<Step>) -> Result<(), TestCaseError> {
+    let mut run = Run::new(backend);
+    for (number, step) in steps.into_iter().enumerate() {
+        run.step(step)?;
+        if number % 8 == 7 {
+            check_store(&run.store, &run.disk, &run.model);
+        }
+    }
+    check_store(&run.store, &run.disk, &run.model);
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -360,13 +377,22 @@ proptest! {
     /// Spec: TYPE-4, TYPE-8, TYPE-9, TYPE-10, TYPE-11, REGION-5, HASH-3, HASH-4, HASH-5, GROUP-10, COMMIT-2, COMMIT-9, COND-1, COND-2, COND-5, IDEM-1, IDEM-2, IDEM-3, IDEM-4, IDEM-5, READ-5
     #[test]
     fn any_history_is_as_the_model_says(steps in vec(step(), 1..40)) {
-        let mut run = Run::new();
-        for (number, step) in steps.into_iter().enumerate() {
-            run.step(step)?;
-            if number % 8 == 7 {
-                check_store(&run.store, &run.disk, &run.model);
-            }
-        }
-        check_store(&run.store, &run.disk, &run.model);
+        check_history(Backend::Default, steps)?;
+    }
+
+    /// The same with everything in memory: no backend answers otherwise than the model.
+    ///
+    /// Spec: REGION-5, READ-5, INDEX-7
+    #[test]
+    fn any_history_is_as_the_model_says_from_memory(steps in vec(step(), 1..40)) {
+        check_history(Backend::Memory, steps)?;
+    }
+
+    /// The same with a database file, which is found again after every close, kill and power cut.
+    ///
+    /// Spec: REGION-5, READ-5, INDEX-7
+    #[test]
+    fn any_history_is_as_the_model_says_from_a_database(steps in vec(step(), 1..40)) {
+        check_history(Backend::Redb(MemoryStorage::new()), steps)?;
     }
 }

@@ -2,6 +2,8 @@
 #![expect(clippy::disallowed_methods, reason = "the tests prepare directories and start a second process")]
 
 #[cfg(test)]
+mod backends;
+#[cfg(test)]
 mod clocks;
 #[cfg(test)]
 mod closing;
