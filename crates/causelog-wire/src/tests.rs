@@ -8,6 +8,7 @@ mod header;
 mod header_form;
 mod hostile;
 mod msgpack;
+mod restamp;
 mod samples;
 mod spec;
 mod spec_examples;

@@ -5,6 +5,7 @@ mod ending;
 mod failing;
 mod fates;
 mod helpers;
+mod indexes;
 mod judging;
 mod modelling;
 mod order;

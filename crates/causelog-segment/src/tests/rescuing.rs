@@ -1,0 +1,66 @@
+//! What is said of a damaged log beside its groups.
+
+use std::sync::Arc;
+
+use causelog_types::{Position, Root, StoreHead};
+use causelog_wire::layout::SEGMENT_HEADER_BYTES;
+
+use super::support::*;
+use crate::{DamageKind, Left, Rescue, open_reader};
+
+fn rescue(store: &Store) -> Rescue {
+    Rescue::read(Arc::new(store.storage.clone())).unwrap()
+}
+
+#[test]
+fn a_damaged_log_counts_as_closed_only_where_its_mark_says_that_it_ends() {
+    // Spec: CLOSE-2
+    let store = Store::new();
+    store.append_and_close(&["a", "b"]);
+    let left = |store: &Store, end: StoreHead| rescue(store).open(end).unwrap().2.left;
+    let end = rescue(&store).proven();
+    assert_eq!(end.position, Position(2));
+    assert_eq!(left(&store, end), Left::Closed);
+    assert_eq!(left(&store, StoreHead { position: Position(1), ..end }), Left::Unclosed);
+    assert_eq!(left(&store, StoreHead { root: Root([7; 32]), ..end }), Left::Unclosed);
+    assert_eq!(left(&store.without("closed"), end), Left::Unclosed);
+}
+
+#[test]
+fn a_segment_without_a_group_does_not_stand_for_the_end_that_is_gone() {
+    // Spec: SALVAGE-4
+    let store = Store::small();
+    let (mut appender, _) = store.open();
+    let (mut lock, mut end) = (None, appender.end());
+    while appender.end().segment.is_none_or(|segment| segment.0 == 1) {
+        (lock, end) = (store.file("lock"), appender.end());
+        append(&mut appender, &["x"]).unwrap();
+    }
+    drop(appender);
+    // The second segment was only begun, and the last group of the first one is bad.
+    let store = store.with_file("lock", lock);
+    let store = store.edited(&segment(2), |bytes| bytes.truncate(SEGMENT_HEADER_BYTES));
+    let last = usize::try_from(end.offset.0).unwrap() - 1;
+    let store = store.edited(&segment(1), |bytes| bytes[last] ^= 1);
+    let (found, published) = (Position(end.position.0 - 1), end.position);
+    let rescue = rescue(&store);
+    let kinds: Vec<_> = rescue.findings().iter().map(|damage| &damage.kind).collect();
+    assert!(kinds.contains(&&DamageKind::CutOff { found, published }), "{kinds:?}");
+}
+
+#[test]
+fn a_group_for_a_place_that_another_one_has_is_named() {
+    // Spec: SALVAGE-2
+    let (store, other) = (Store::new(), Store::new());
+    store.append_and_drop(&["a", "b", "c"]);
+    other.append_and_drop(&["x", "y", "z"]);
+    let (log, snapshot, _) = open_reader(&other.environment).unwrap();
+    let last = log.groups(&snapshot, Position(2)).next().unwrap().unwrap().location.offset;
+    let both = store.with_file(&segment(2), other.file(&segment(1)));
+    let rescue = rescue(&both);
+    let mut groups = rescue.groups();
+    let taken: Vec<_> = groups.by_ref().map(|group| group.unwrap().segment.number().0).collect();
+    assert_eq!(taken, [1, 1, 1]);
+    let named: Vec<_> = groups.contradictions().iter().map(place_of).collect();
+    assert!(named.contains(&(&*segment(2), last.0, &DamageKind::RootBroken(Position(3)))), "{named:?}");
+}
