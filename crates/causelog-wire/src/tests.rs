@@ -9,6 +9,7 @@ mod header_form;
 mod hostile;
 mod msgpack;
 mod restamp;
+mod rows;
 mod samples;
 mod spec;
 mod spec_examples;

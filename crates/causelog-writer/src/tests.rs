@@ -1,5 +1,6 @@
 //! The machine on a directory in memory, with indexes that fail and logs made by hand.
 
+mod budget;
 mod catching_up;
 mod ending;
 mod failing;
@@ -13,3 +14,4 @@ mod repeating;
 mod retrying;
 #[cfg(causelog_shuttle)]
 mod schedules;
+mod weaker;

@@ -6,7 +6,7 @@ use causelog_types::{Position, Root, StoreHead};
 use causelog_wire::layout::SEGMENT_HEADER_BYTES;
 
 use super::support::*;
-use crate::{DamageKind, Left, Rescue, open_reader};
+use crate::{Damage, DamageKind, Left, Rescue, open_reader};
 
 fn rescue(store: &Store) -> Rescue {
     Rescue::read(Arc::new(store.storage.clone())).unwrap()
@@ -46,6 +46,11 @@ fn a_segment_without_a_group_does_not_stand_for_the_end_that_is_gone() {
     let rescue = rescue(&store);
     let kinds: Vec<_> = rescue.findings().iter().map(|damage| &damage.kind).collect();
     assert!(kinds.contains(&&DamageKind::CutOff { found, published }), "{kinds:?}");
+    // The segment's own header proves as much, but that is no file that says where the log ended.
+    let without = self::rescue(&store.without("lock"));
+    assert_eq!(without.proven().position, published);
+    let cut_off = |damage: &Damage| matches!(damage.kind, DamageKind::CutOff { .. });
+    assert!(!without.findings().iter().any(cut_off), "{:?}", without.findings());
 }
 
 #[test]
@@ -63,4 +68,39 @@ fn a_group_for_a_place_that_another_one_has_is_named() {
     assert_eq!(taken, [1, 1, 1]);
     let named: Vec<_> = groups.contradictions().iter().map(place_of).collect();
     assert!(named.contains(&(&*segment(2), last.0, &DamageKind::RootBroken(Position(3)))), "{named:?}");
+}
+
+#[test]
+fn what_proves_an_end_that_is_gone_is_named() {
+    // Spec: SALVAGE-4
+    let store = Store::new();
+    store.append_and_close(&["a", "b"]);
+    let broken = store.edited(&segment(1), |bytes| *bytes.last_mut().unwrap() ^= 1);
+    let cut = DamageKind::CutOff { found: Position(1), published: Position(2) };
+    for (store, file) in [(&broken, "closed"), (&broken.without("closed"), "lock")] {
+        let findings = rescue(store).findings().to_vec();
+        assert!(findings.iter().any(|damage| place_of(damage) == (file, 0, &cut)), "{findings:?}");
+    }
+}
+
+#[test]
+fn what_the_last_opening_wrote_behind_a_bad_place_is_taken() {
+    // Spec: SALVAGE-2
+    let written = |last: &[&str]| {
+        let store = Store::new();
+        let (mut appender, _) = store.open();
+        append(&mut appender, &["a"]).unwrap();
+        let bad = usize::try_from(appender.end().offset.0).unwrap();
+        last.iter().for_each(|text| write(&mut appender, &[text]).unwrap());
+        (store, appender, bad)
+    };
+    let (synced, mut appender, _) = written(&["b", "c"]);
+    appender.sync().unwrap();
+    appender.publish().unwrap();
+    let (store, _, bad) = written(&["b", "c", "d"]);
+    // Only the slot shows that `b` was synced, and nothing vouches for `d`.
+    let store = store.after_kill().with_file("lock", synced.file("lock"));
+    let store = store.edited(&segment(1), |bytes| bytes[bad] ^= 1);
+    let bases = rescue(&store).groups().map(|group| group.unwrap().group.header.base.0).collect::<Vec<_>>();
+    assert_eq!(bases, [0, 2, 3]);
 }
