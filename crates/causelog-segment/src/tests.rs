@@ -15,6 +15,7 @@ mod poison;
 mod recovery;
 mod refusals;
 mod rescuing;
+mod room;
 mod roots;
 mod rotation;
 mod segments;

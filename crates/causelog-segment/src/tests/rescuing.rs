@@ -104,3 +104,28 @@ fn what_the_last_opening_wrote_behind_a_bad_place_is_taken() {
     let bases = rescue(&store).groups().map(|group| group.unwrap().group.header.base.0).collect::<Vec<_>>();
     assert_eq!(bases, [0, 2, 3]);
 }
+
+#[test]
+fn what_lies_behind_the_valid_end_of_a_segment_is_no_finding() {
+    // Spec: SALVAGE-2
+    let store = Store::new();
+    let (mut appender, _) = store.open();
+    append(&mut appender, &["a"]).unwrap();
+    let torn = usize::try_from(appender.end().offset.0).unwrap();
+    ["b", "c"].iter().for_each(|text| write(&mut appender, &[text]).unwrap());
+    let store = store.after_kill().edited(&segment(1), |bytes| bytes[torn] ^= 1);
+    store.append_and_close(&["x"]);
+    assert_eq!(store.texts(), ["a", "x"]);
+    assert_eq!(rescue(&store).findings(), []);
+}
+
+#[test]
+fn where_two_vouch_for_other_roots_the_mark_of_the_close_is_believed() {
+    // Spec: SALVAGE-3
+    let (store, other) = (Store::new(), Store::new());
+    store.append_and_close(&["a", "b"]);
+    other.append_and_close(&["x", "y"]);
+    let both = store.with_file("lock", other.file("lock"));
+    assert_ne!(store.report().head, other.report().head);
+    assert_eq!(rescue(&both).proven(), store.report().head);
+}

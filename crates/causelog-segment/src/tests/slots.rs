@@ -26,3 +26,18 @@ fn a_new_opening_leaves_the_newest_slot_and_writes_over_the_other() {
         assert_eq!(written(&next).len(), 1);
     }
 }
+
+#[test]
+fn a_slot_that_has_fallen_behind_by_segments_keeps_nobody_out() {
+    // Spec: SLOT-4, SLOT-6
+    let store = Store::small();
+    let (mut appender, _) = store.open();
+    append(&mut appender, &["a"]).unwrap();
+    let lock = store.file("lock");
+    (0..8).for_each(|_| append(&mut appender, &["x"]).unwrap());
+    drop(appender);
+    let behind = store.with_file("lock", lock);
+    assert!(behind.report().segments > 2);
+    assert_eq!(behind.texts().len(), 9);
+    assert_eq!(behind.try_open().unwrap().0.end.head(), store.report().head);
+}
