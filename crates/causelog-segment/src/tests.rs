@@ -22,3 +22,4 @@ mod segments;
 mod slots;
 mod snapshots;
 mod support;
+mod waiting;
