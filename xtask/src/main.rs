@@ -3,6 +3,7 @@
 //! `cargo xtask check` holds the red flags of SPEC.md by meaning: on the resolved graph of Cargo, on the
 //! syntax tree, and together with the paths that clippy refuses.
 //! `cargo xtask planted` plants bugs and holds that the tests catch each of them.
+//! `cargo xtask sanitize` runs the tests of the layers under AddressSanitizer and ThreadSanitizer.
 //! `cargo xtask torture` runs every instrument for as long as it is told, and prints what it came to.
 //! `cargo xtask ci` runs everything that has to pass before a change lands.
 //!
@@ -20,6 +21,7 @@ mod packages;
 mod planted;
 mod project;
 mod rules;
+mod sanitize;
 mod source;
 mod syntax;
 mod torture;
@@ -52,6 +54,12 @@ enum Command {
     Packages,
     /// Run bugs that are planted on purpose, and see the tests catch each of them.
     Planted,
+    /// Run the tests of the layers under the address and the thread sanitizer, or one of them.
+    Sanitize {
+        /// Both unless given.
+        #[arg(value_enum)]
+        sanitizer: Option<sanitize::Sanitizer>,
+    },
     /// Run every instrument of RELIABILITY.md for about so long, and print a table of what it came to.
     Torture {
         /// About how long, on two processors; planted bugs have a command of their own.
@@ -70,6 +78,7 @@ fn main() -> ExitCode {
         Command::Check { root } => check(&root.unwrap_or_else(own_workspace)),
         Command::Packages => packages::check(&own_workspace()),
         Command::Planted => planted::run(&own_workspace()),
+        Command::Sanitize { sanitizer } => sanitize::run(&own_workspace(), sanitizer),
         Command::Torture { minutes, seed } => torture::run(&own_workspace(), minutes, seed),
         Command::Ci => ci::run(&own_workspace()),
     };

@@ -35,9 +35,7 @@ impl FileName {
     #[must_use]
     pub fn parse(name: &str) -> Self {
         match name {
-            STORE_FILE => Self::Store,
             LOCK_FILE => Self::Lock,
-            CLOSED_FILE => Self::Closed,
             _ => match name.strip_suffix(".tmp") {
                 Some(finished) if Self::parse_finished(finished) != Self::Unknown => Self::Temporary,
                 _ => Self::parse_finished(name),

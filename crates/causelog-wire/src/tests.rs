@@ -8,6 +8,8 @@ mod header;
 mod header_form;
 mod hostile;
 mod msgpack;
+mod restamp;
+mod rows;
 mod samples;
 mod spec;
 mod spec_examples;

@@ -1,7 +1,7 @@
 //! Torn tail or damage: what the end of the log is judged by.
 
 use causelog_types::{ByteOffset, Position};
-use causelog_wire::layout::{SLOT_BYTES, SLOT_OFFSETS};
+use causelog_wire::layout::{GROUP_HEADER_BYTES, SLOT_BYTES, SLOT_OFFSETS};
 use causelog_wire::{CleanClose, Slot, StoreIdentity};
 
 use super::support::*;
@@ -105,6 +105,22 @@ fn a_header_far_behind_is_found_wherever_it_stands() {
         let broken = store.edited(&segment(1), |content| content[starts[1]] ^= 1);
         assert_eq!(broken.damage().offset.0, u64::try_from(starts[1]).unwrap());
     }
+}
+
+#[test]
+fn a_header_with_which_the_file_ends_is_found() {
+    // Spec: RECOVER-2
+    // It stands where the second stride of the search begins, and nothing behind it.
+    const STRIDE: usize = 64 * 1024 + 1;
+    let with = |bytes: usize| unclosed(&["a", &"x".repeat(bytes), "c"], &[]);
+    let (_, starts) = with(65_000);
+    let (store, starts) = with(65_000 + STRIDE - (starts[2] - starts[1]));
+    assert_eq!(starts[2] - starts[1], STRIDE);
+    let cut = store.edited(&segment(1), |content| {
+        content[starts[1]] ^= 1;
+        content.truncate(starts[2] + GROUP_HEADER_BYTES);
+    });
+    assert_eq!(cut.damage().offset.0, u64::try_from(starts[1]).unwrap());
 }
 
 #[test]

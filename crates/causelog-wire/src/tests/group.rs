@@ -230,6 +230,7 @@ fn what_nothing_could_read_is_not_written() {
         check(Header { evidence: Some(Evidence::Admitted { gates }), ..plain() }, &[0xc0], Rule::Value("g"));
     }
     buffer.push(&plain(), &[0xc0]).unwrap();
+    assert!(!buffer.is_empty());
     let ahead = GroupMeta { synced_to: Position(11), ..meta() };
     assert_eq!(buffer.seal(SALT, OFFSET, &ahead), Err(EncodeError::Unreadable(Rule::Range("synced_to"))));
     let last = GroupMeta { base: Position(u64::MAX - 1), ..meta() };
