@@ -69,7 +69,8 @@ impl Disk {
             return Self { space: self.space, ..Self::new(Vec::new(), OwnName::Pending) };
         }
         let names = Names::synced(self.names.after_power_cut_by(draw));
-        let survives = |inode: &u64| names.lead_to(*inode);
+        let named = names.files();
+        let survives = |inode: &u64| named.contains(inode);
         let nodes = self.nodes.iter().filter(|(inode, _)| survives(inode));
         let nodes = nodes.map(|(inode, node)| (*inode, node.after_power_cut_by(draw))).collect();
         Self::of(names, nodes, self.inodes, OwnName::Durable, self.space)
@@ -145,8 +146,8 @@ impl Disk {
 
     /// Forgets files that nothing leads to any more.
     pub(super) fn collect(&mut self) {
-        let names = &self.names;
-        self.nodes.retain(|inode, node| node.handles > 0 || names.lead_to(*inode));
+        let named = self.names.files();
+        self.nodes.retain(|inode, node| node.handles > 0 || named.contains(inode));
     }
 
     /// Space that files hold which have a name or are open; the system gives back the rest at once.

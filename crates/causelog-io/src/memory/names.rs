@@ -1,6 +1,6 @@
 //! The names of a directory: what a process sees, what a power cut leaves, and the changes between the two.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Names, each leading to the number of a file.
 #[derive(Clone, Debug, Default)]
@@ -37,9 +37,13 @@ impl Names {
         self.current.get(name).copied()
     }
 
-    /// Whether a name leads to the file, now or after a power cut.
-    pub(super) fn lead_to(&self, inode: u64) -> bool {
-        self.current.values().chain(self.durable.values()).any(|named| *named == inode)
+    /// The files to which a name leads, now or after a power cut: of the changes that are pending it may take any.
+    pub(super) fn files(&self) -> BTreeSet<u64> {
+        let changed = self.pending.iter().filter_map(|change| match change {
+            Change::Link { inode, .. } | Change::Rename { inode, .. } => Some(*inode),
+            Change::Unlink { .. } => None,
+        });
+        self.current.values().chain(self.durable.values()).copied().chain(changed).collect()
     }
 
     pub(super) fn link(&mut self, name: &str, inode: u64) {

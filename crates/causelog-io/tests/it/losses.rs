@@ -91,6 +91,33 @@ fn a_rename_is_lost_whole_or_kept_whole() -> io::Result<()> {
     Ok(())
 }
 
+/// Of what was made and taken away again without a sync of the directory, a power cut may keep the making alone.
+#[test]
+fn a_file_that_was_made_and_removed_may_come_back() -> io::Result<()> {
+    let mut seen = [false; 2];
+    for lot in 0..64 {
+        let storage = MemoryStorage::new();
+        let file = storage.open("a.tmp", Access::OpenOrCreate)?;
+        file.write_at(b"content", 0)?;
+        storage.rename("a.tmp", "a")?;
+        drop(file);
+        storage.remove("a")?;
+        let mut lots = lot;
+        let left = storage.power_cut_by(&mut |below| {
+            let drawn = lots % below;
+            lots /= below;
+            drawn
+        });
+        // Whatever names are there can be opened.
+        for name in left.files().iter().map(|(name, _)| name) {
+            left.open(name, Access::Read)?;
+        }
+        seen[usize::from(left.files().is_empty())] = true;
+    }
+    assert_eq!(seen, [true; 2]);
+    Ok(())
+}
+
 #[test]
 fn a_removed_name_comes_back_until_the_directory_is_synced() -> io::Result<()> {
     let storage = with_a()?;
