@@ -19,7 +19,7 @@ use crate::mend;
 
 const CHANGES_MAX: usize = 6;
 /// No file grows beyond this.
-const FILE_BYTES_MAX: usize = 16 * 1024;
+const FILE_BYTES_MAX: usize = 32 * 1024;
 /// What files are called, or nearly.
 const NAMES: [&str; 10] = [
     "store",
@@ -29,7 +29,7 @@ const NAMES: [&str; 10] = [
     "00000000000000000002.seg",
     "00000000000000000004.seg",
     "18446744073709551615.seg",
-    "00000000000000000001.idx",
+    "00000000000000000000-00000000000000000009.idx",
     "00000000000000000001.seg.tmp",
     "1.seg",
 ];

@@ -33,13 +33,30 @@ impl Fixture {
         static CLOSED: OnceLock<Fixture> = OnceLock::new();
         static KILLED: OnceLock<Fixture> = OnceLock::new();
         let place = if ended == Ended::Closed { &CLOSED } else { &KILLED };
-        place.get_or_init(|| make(3, ended))
+        place.get_or_init(|| make(ended, |segments, _| segments == 3))
     }
 
-    /// Two segments, the first one sealed and with an index file.
+    /// At least two segments, and one index file.
     pub(crate) fn two_segments() -> &'static Self {
         static PLACE: OnceLock<Fixture> = OnceLock::new();
-        PLACE.get_or_init(|| make(2, Ended::Killed))
+        PLACE.get_or_init(|| make(Ended::Killed, |segments, indexes| segments >= 2 && indexes == 1))
+    }
+
+    /// As many index files as there can be before they are merged.
+    pub(crate) fn seven_index_files() -> &'static Self {
+        static PLACE: OnceLock<Fixture> = OnceLock::new();
+        PLACE.get_or_init(|| make(Ended::Killed, |_, indexes| indexes == 7))
+    }
+
+    /// The first index file.
+    pub(crate) fn index_file(&self) -> &(String, Vec<u8>) {
+        self.files.iter().find(|(name, _)| name.ends_with(".idx")).expect("it was written")
+    }
+
+    /// The revision of a stream's last event.
+    pub(crate) fn last_revision(&self, stream: &Coordinate) -> u64 {
+        let last = self.events.iter().rfind(|event| event.header.coordinate == *stream);
+        last.expect("it has events").header.revision.0
     }
 
     /// The indexes of the files that are segments, in order.
@@ -84,17 +101,18 @@ fn event(i: usize) -> NewEvent {
     event.with_tags(tags).expect("the tags are distinct")
 }
 
-fn make(segments: usize, ended: Ended) -> Fixture {
+/// A store with so many segments and index files, and a few more groups.
+fn make(ended: Ended, is_enough: impl Fn(u64, usize) -> bool) -> Fixture {
     let storage = MemoryStorage::new();
     let store = options().open_in(environment(&storage, 1)).expect("an empty directory becomes a store");
     let (mut i, mut after) = (0, 0);
-    // A few more groups once the last segment has begun.
     while after < 4 {
         let batch = if i % 5 == 2 { 3 } else { 1 };
         let receipts =
             store.append_batch((i..i + batch).map(event).collect::<Vec<_>>()).expect("the disk is in order");
         i += batch;
-        after += usize::from(usize::try_from(receipts[0].location.segment.0) == Ok(segments));
+        let indexes = storage.files().iter().filter(|(name, _)| name.ends_with(".idx")).count();
+        after += usize::from(is_enough(receipts[0].location.segment.0, indexes));
     }
     let events = store.read(Region::all()).collect::<Result<_, _>>().expect("the store is in order");
     let files = match ended {

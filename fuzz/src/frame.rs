@@ -6,13 +6,14 @@
 use causelog_types::{ByteOffset, Header, Payload, Position, Root, StoreId, limits, widen};
 use causelog_wire::layout::{
     CLOSED_FILE_BYTES, CLOSED_MAGIC, FRAME_PREFIX_BYTES, GROUP_HEADER_BYTES, GROUP_MAGIC,
-    INDEX_BLOCK_HEADER_BYTES, INDEX_HEADER_BYTES, INDEX_MAGIC, SEGMENT_HEADER, SEGMENT_HEADER_BYTES,
-    SEGMENT_MAGIC, SLOT_BYTES, SLOT_MAGIC, STORE_FILE_BYTES, STORE_MAGIC,
+    INDEX_CONTENT_BYTES, INDEX_HEADER_BYTES, INDEX_MAGIC, INDEX_ROW_BYTES, INDEX_VALUE_BYTES_MAX,
+    SEGMENT_HEADER, SEGMENT_HEADER_BYTES, SEGMENT_MAGIC, SLOT_BYTES, SLOT_MAGIC, STORE_FILE_BYTES,
+    STORE_MAGIC,
 };
 use causelog_wire::{
-    CleanClose, Decoded, EncodeError, Frame, GroupBuffer, GroupHeader, GroupMeta, IndexFileHeader, Salt,
-    SegmentHeader, Slot, StoreIdentity, decode_block, decode_frame, decode_header, encode_block,
-    encode_header,
+    CleanClose, Decoded, EncodeError, Frame, GroupBuffer, GroupHeader, GroupMeta, IndexFileHeader, IndexNode,
+    IndexRow, NodeBuilder, Salt, SegmentHeader, Slot, StoreIdentity, StreamEntry, decode_frame,
+    decode_header, decode_positions, encode_header, push_position,
 };
 use serde::de::IgnoredAny;
 
@@ -199,30 +200,49 @@ fn fixed_layout(input: &mut Input<'_>) {
         }
         6 => {
             if mended {
-                prepare_at(&mut bytes, INDEX_HEADER_BYTES, &INDEX_MAGIC, salt, ByteOffset(0));
+                prepare(&mut bytes, INDEX_HEADER_BYTES, &INDEX_MAGIC, mend::index_salt);
             }
-            compare(IndexFileHeader::decode(&bytes, salt), &bytes, |header| header.encode(salt).to_vec());
+            compare(IndexFileHeader::decode(&bytes), &bytes, |header| header.encode().to_vec());
         }
-        _ => index_block(bytes, salt, usize::try_from(offset.0 % 512).unwrap_or(0), mended),
+        _ => index_parts(&bytes, Position(salt.0 >> 1)),
     }
 }
 
-fn index_block(mut bytes: Vec<u8>, salt: Salt, at: usize, mended: bool) {
-    let offset = ByteOffset::default().plus(at);
-    if mended && bytes.len() >= INDEX_BLOCK_HEADER_BYTES {
-        let length = u32::try_from(bytes.len() - INDEX_BLOCK_HEADER_BYTES).unwrap_or(0);
-        bytes[8..12].copy_from_slice(&length.to_le_bytes());
-        let sum = mend::checksum(salt, offset, &[&bytes[..12], &bytes[INDEX_BLOCK_HEADER_BYTES..]]);
-        bytes[12..16].copy_from_slice(&sum.to_le_bytes());
+/// Any bytes as a node, as rows, and as the values of entries.
+fn index_parts(bytes: &[u8], first: Position) {
+    if IndexNode::check(bytes).is_ok() {
+        node(IndexNode::of(bytes), bytes);
     }
-    match decode_block(&bytes, salt, offset) {
-        Decoded::Incomplete { need } => assert!(need > bytes.len()),
-        Decoded::Corrupt(flaw) => assert_eq!(flaw.offset, offset),
-        Decoded::Whole((block, length)) => {
-            let mut out = vec![0; at];
-            encode_block(&block, salt, &mut out);
-            assert_eq!(&out[at..], &bytes[..length]);
+    for row in bytes.as_chunks::<INDEX_ROW_BYTES>().0 {
+        assert_eq!(IndexRow::decode(row).encode(), *row);
+    }
+    if let Ok(entry) = StreamEntry::decode(bytes) {
+        assert_eq!(entry.encode()[..], *bytes);
+    }
+    let (mut positions, mut again) = (Vec::new(), Vec::new());
+    if decode_positions(first, bytes, &mut positions).is_ok() {
+        assert!(positions.is_sorted_by(|a, b| a < b));
+        positions.windows(2).for_each(|pair| push_position(&mut again, pair[1] - pair[0]));
+        assert_eq!((positions[0], &again[..]), (first.0, bytes));
+    }
+}
+
+/// What is found of each entry is its own, and what is there of a node makes a node again.
+fn node(node: IndexNode<'_>, bytes: &[u8]) {
+    let (mut builder, mut key) = (NodeBuilder::default(), Vec::new());
+    for i in 0..node.count() {
+        node.key_into(i, &mut key);
+        assert_eq!(node.entries_up_to(&key), i + 1);
+        assert!(node.key_begins_with(i, &key) && node.value(i).len() <= INDEX_VALUE_BYTES_MAX);
+        if bytes.len() <= INDEX_CONTENT_BYTES {
+            assert!(builder.add(&key, node.value(i)), "what stood in a block does not fit into one");
         }
+    }
+    if !builder.is_empty() {
+        let mut content = vec![0; INDEX_CONTENT_BYTES];
+        builder.finish(&mut content);
+        assert_eq!(IndexNode::check(&content), Ok(()));
+        assert_eq!(IndexNode::of(&content).count(), node.count());
     }
 }
 

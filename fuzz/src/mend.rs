@@ -2,12 +2,12 @@
 //!
 //! Written by SPEC.md and the layout tables, apart from the code that is tested.
 
-use causelog_types::{ByteOffset, Position, Root};
+use causelog_types::{ByteOffset, EventId, Position, Root, SegmentNumber, StoreId};
 use causelog_wire::layout::{
-    FRAME_PREFIX_BYTES, Field, GROUP_HEADER, GROUP_HEADER_BYTES, GROUP_MAGIC, INDEX_BLOCK_HEADER_BYTES,
-    INDEX_HEADER_BYTES, SEGMENT_HEADER, SEGMENT_HEADER_BYTES,
+    FRAME_PREFIX_BYTES, Field, GROUP_HEADER, GROUP_HEADER_BYTES, GROUP_MAGIC, INDEX_BLOCK_BYTES,
+    INDEX_HEADER, INDEX_HEADER_BYTES, SEGMENT_HEADER, SEGMENT_HEADER_BYTES,
 };
-use causelog_wire::{Decoded, Salt, decode_frame, hash};
+use causelog_wire::{Decoded, IndexFileHeader, Salt, decode_frame, hash};
 
 const ERASED_BIT: u32 = 1 << 31;
 
@@ -127,25 +127,42 @@ pub(crate) fn segment(bytes: &mut [u8]) {
     }
 }
 
-/// Sets the checksums of an index file right, as far as its blocks' lengths lead.
-pub(crate) fn index_file(bytes: &mut [u8], salt: Salt) {
+/// Where the checksums of an index file take their salt from.
+pub(crate) fn index_salt(header: &[u8]) -> Salt {
+    Salt(u64_at(header, field(&INDEX_HEADER, "root").offset))
+}
+
+/// Sets the checksums of an index file's header and of all its whole blocks right.
+pub(crate) fn index_file(bytes: &mut [u8]) {
     if bytes.len() < INDEX_HEADER_BYTES {
         return;
     }
+    let salt = index_salt(bytes);
     fixed(&mut bytes[..INDEX_HEADER_BYTES], salt, ByteOffset(0));
-    let mut at = INDEX_HEADER_BYTES;
-    while at + INDEX_BLOCK_HEADER_BYTES <= bytes.len() {
-        let length = usize::try_from(word_at(bytes, at + 8)).unwrap_or(usize::MAX);
-        let block = &mut bytes[at..];
-        let whole = length.saturating_add(INDEX_BLOCK_HEADER_BYTES);
-        if whole > block.len() {
-            return;
-        }
-        let (covered, rest) = block[..whole].split_at_mut(INDEX_BLOCK_HEADER_BYTES - 4);
-        let (stored, content) = rest.split_at_mut(4);
-        let sum = checksum(salt, ByteOffset::default().plus(at), &[covered, content]);
-        stored.copy_from_slice(&sum.to_le_bytes());
-        at += whole;
+    let blocks = bytes.chunks_exact_mut(INDEX_BLOCK_BYTES).enumerate().skip(1);
+    blocks.for_each(|(n, block)| fixed(block, salt, ByteOffset::default().plus(n * INDEX_BLOCK_BYTES)));
+}
+
+/// What an index file's header says, right or not.
+pub(crate) fn index_header(bytes: &[u8]) -> IndexFileHeader {
+    let at = |name: &str| field(&INDEX_HEADER, name).offset;
+    let id = |name: &str| EventId::from_u128(u128::from_be_bytes(array_at(bytes, at(name))));
+    let [low, high, ..] = array_at::<4>(bytes, at("levels"));
+    IndexFileHeader {
+        store: StoreId::from_u128(u128::from_be_bytes(array_at(bytes, at("store")))),
+        base: Position(u64_at(bytes, at("base_position"))),
+        next: Position(u64_at(bytes, at("next_position"))),
+        root_before: Root(array_at(bytes, at("root_before"))),
+        root: Root(array_at(bytes, at("root"))),
+        first_segment: SegmentNumber(u64_at(bytes, at("first_segment"))),
+        streams: u64_at(bytes, at("streams")),
+        new_streams: u64_at(bytes, at("new_streams")),
+        first_id: id("first_id"),
+        last_id: id("last_id"),
+        filter_blocks: word_at(bytes, at("filter_blocks")),
+        leaf_blocks: word_at(bytes, at("leaf_blocks")),
+        node_blocks: word_at(bytes, at("node_blocks")),
+        levels: u16::from_le_bytes([low, high]),
     }
 }
 
@@ -160,13 +177,15 @@ pub(crate) fn put(bytes: &mut [u8], field: &Field, value: &[u8]) {
 }
 
 fn word_at(bytes: &[u8], at: usize) -> u32 {
-    let mut word = [0; 4];
-    word.copy_from_slice(&bytes[at..at + 4]);
-    u32::from_le_bytes(word)
+    u32::from_le_bytes(array_at(bytes, at))
 }
 
 fn u64_at(bytes: &[u8], at: usize) -> u64 {
-    let mut word = [0; 8];
-    word.copy_from_slice(&bytes[at..at + 8]);
-    u64::from_le_bytes(word)
+    u64::from_le_bytes(array_at(bytes, at))
+}
+
+fn array_at<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
+    let mut array = [0; N];
+    array.copy_from_slice(&bytes[at..at + N]);
+    array
 }

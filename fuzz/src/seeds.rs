@@ -89,16 +89,34 @@ fn segment_scan() -> Vec<Seed> {
     seeds
 }
 
-/// The index file that the writer made, whole, and with a bit changed here and there.
+/// The index file that the writer made, whole, and with other bytes here and there.
 fn index_file() -> Vec<Seed> {
-    let fixture = Fixture::two_segments();
-    let (_, file) = fixture.files.iter().find(|(name, _)| name == index_file::NAME).expect("it was written");
-    let mut seeds: Vec<Seed> =
-        (0..4).map(|mode| seed("index_file", &format!("mode-{mode}"), &[&[mode], file])).collect();
-    for at in (60..file.len()).step_by(150) {
-        let mut file = file.clone();
-        file[at] ^= 1;
-        seeds.push(seed("index_file", &format!("bit-{at}"), &[&[0], &file]));
+    use index_file::mode::{BOUND, CHANGES, FORGED, MERGED};
+    let mut seeds = Vec::new();
+    for (store, fixture) in [(0, Fixture::two_segments()), (MERGED, Fixture::seven_index_files())] {
+        let (_, file) = fixture.index_file();
+        let mut add = |mode: u8, what: &str, bytes: &[u8]| {
+            seeds.push(seed("index_file", &format!("{what}-{}", mode | store), &[&[mode | store], bytes]));
+        };
+        for mode in [0, FORGED, FORGED | BOUND] {
+            add(mode, "whole", &index_file::packed(file));
+            add(CHANGES | mode, "same", &[]);
+            // A byte of each field of the header, of each part of a row, and wherever the blocks hold something.
+            let used = (0..file.len()).filter(|at| file[*at] != 0).step_by(23);
+            let used: Vec<usize> = used.collect();
+            for (n, some) in used.chunks(if store == 0 { 2 } else { 24 }).enumerate() {
+                let change = |at: &usize| {
+                    let [low, high] = u16::try_from(*at).unwrap_or(0).to_le_bytes();
+                    [low, high, file[*at] ^ 1]
+                };
+                let changes: Vec<u8> = some.iter().flat_map(change).collect();
+                add(CHANGES | mode, &format!("changes-{n}"), &changes);
+            }
+        }
+        // The end in the middle of a block, and of the header.
+        let [low, high] = u16::try_from(file.len()).unwrap_or(0).to_le_bytes();
+        add(CHANGES, "short", &[low, high, 100]);
+        add(0, "header", &[0xb6, 0]);
     }
     seeds
 }

@@ -136,7 +136,7 @@ fn is_published(files: &Files, fixture: &Fixture) -> bool {
 }
 
 fn walk(files: &Files) -> Result<Inspection, LogError> {
-    inspect(Arc::new(MemoryStorage::from_files(files.clone())), &mut |_| {})
+    inspect(Arc::new(MemoryStorage::from_files(files.clone())), &mut |_| {}, &mut |_| {})
 }
 
 /// The events of a log from its beginning to its end, or up to an error.

@@ -171,6 +171,14 @@ impl Script {
         self.begin_in(Play::new(World::new(self.durability), 0))
     }
 
+    /// The same, in a world without index files.
+    ///
+    /// # Errors
+    /// It goes wrong without any fault.
+    pub fn begin_without_index_files(&self) -> anyhow::Result<Play> {
+        self.begin_in(Play::new(World::new(self.durability).without_index_files(), 0))
+    }
+
     /// The same, behind the writer that callers share.
     ///
     /// # Errors

@@ -36,6 +36,7 @@ pub struct World {
     /// Whether a clean close has returned, and nothing was appended since.
     pub is_closed: bool,
     durability: Durability,
+    index_files: IndexFiles,
 }
 
 /// A store that is open for appending, driven step by step.
@@ -91,14 +92,23 @@ impl World {
             oracle: Oracle::default(),
             is_closed: false,
             durability,
+            // By the calls that find it to do, so that what happens follows from the calls.
+            index_files: IndexFiles::MaintainedInline,
         }
+    }
+
+    /// The same, and no index files are written in it.
+    #[must_use]
+    pub fn without_index_files(self) -> Self {
+        Self { index_files: IndexFiles::ReadOnly, ..self }
     }
 
     /// The same promises over another disk.
     #[must_use]
     pub fn over(&self, disk: MemoryStorage) -> Self {
-        let clock = ManualClock::new(BEGIN_MS);
-        Self { disk, clock, oracle: self.oracle.clone(), is_closed: false, durability: self.durability }
+        let (clock, oracle) = (ManualClock::new(BEGIN_MS), self.oracle.clone());
+        let Self { durability, index_files, .. } = *self;
+        Self { disk, clock, oracle, is_closed: false, durability, index_files }
     }
 
     fn environment(&self, seed: u64) -> Environment {
@@ -116,7 +126,7 @@ impl World {
     pub fn open(&self, seed: u64) -> Result<OpenStore, CatchUpError> {
         let environment = self.environment(seed);
         let (log, snapshot, appender, _) = open_writer(&environment, appender_settings())?;
-        let index: Arc<dyn Index> = SealedIndex::open(&log, &snapshot, IndexFiles::Maintained);
+        let index = self.index(&log, &snapshot);
         let for_reader = Arc::clone(&index);
         let settings = self.writer_settings();
         let machine = Machine::start(&environment, log.clone(), snapshot, appender, index, settings)?;
@@ -131,7 +141,7 @@ impl World {
     pub fn serve(&self, seed: u64, restarts: RestartPolicy) -> Result<ServedStore, CatchUpError> {
         let environment = self.environment(seed);
         let (log, snapshot, appender, _) = open_writer(&environment, appender_settings())?;
-        let index: Arc<dyn Index> = SealedIndex::open(&log, &snapshot, IndexFiles::Maintained);
+        let index = self.index(&log, &snapshot);
         let for_reader = Arc::clone(&index);
         let writer = Writer::start(Start {
             environment: environment.clone(),
@@ -145,6 +155,10 @@ impl World {
         })?;
         let view = View::new(log, writer.published(), for_reader, Arc::clone(&environment.storage));
         Ok(ServedStore { writer, view, environment })
+    }
+
+    fn index(&self, log: &Log, snapshot: &Snapshot) -> Arc<dyn Index> {
+        SealedIndex::open(log, snapshot, self.index_files, SEGMENT_BYTES)
     }
 
     fn writer_settings(&self) -> WriterSettings {

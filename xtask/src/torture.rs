@@ -12,7 +12,7 @@ use anyhow::{Context as _, ensure};
 /// Built apart from the tests, optimised: the counts are what matters.
 const BUILD: &[&str] =
     &["build", "--profile", "quick", "--package", "causelog-torture", "--bins", "--locked"];
-const PROGRAMS: &str = "target/quick";
+const PROFILE: &str = "quick";
 
 /// One instrument.
 struct Row {
@@ -90,7 +90,9 @@ fn build(root: &Path) -> anyhow::Result<()> {
 }
 
 fn run_row(root: &Path, row: &Row, minutes: u64, seed: u64) -> anyhow::Result<(bool, String)> {
-    let mut command = Command::new(root.join(PROGRAMS).join(row.program));
+    // As cargo itself has it.
+    let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
+    let mut command = Command::new(root.join(target).join(PROFILE).join(row.program));
     command.current_dir(root).args(row.arguments).env("RUST_BACKTRACE", "0").stdin(Stdio::null());
     if row.seeded {
         command.args(["--seed", &seed.to_string()]);

@@ -4,11 +4,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use causelog_io::{EntryKind, IoError, Storage};
-use causelog_segment::{Directory, FileName, Findings, SegmentEnd, index_name, segment_name};
-use causelog_types::{ByteOffset, SegmentNumber, StoreId};
-use causelog_wire::SegmentHeader;
+use causelog_segment::{Directory, FileName, Findings, STORE_FILE, segment_name};
+use causelog_types::{ByteOffset, Position, Root, StoreId};
+use causelog_wire::layout::{SEGMENT_HEADER_BYTES, STORE_FILE_BYTES};
+use causelog_wire::{SegmentHeader, StoreIdentity};
 
-use crate::load::{Loaded, Unusable, header_of};
+use crate::file::{BlockCache, IndexFile, Unusable};
+use crate::names::{RunRange, run_name};
 
 /// What a look at index files has covered and found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,8 +23,7 @@ pub struct IndexFilesReport {
     pub more_findings: u64,
 }
 
-/// An index file that is of no use. It may be deleted; its segment's frames are read instead, and a writer's next
-/// open makes it anew.
+/// An index file that is of no use. It may be deleted; a writer's next open makes it anew.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{file}: {flaw}")]
 pub struct IndexFileFinding {
@@ -41,18 +42,20 @@ pub enum IndexFileFlaw {
     /// Its bytes are not those that were written.
     #[error("the index file is damaged; it may be deleted, and is made anew")]
     Damaged,
-    /// It says that it was made for another segment, or in another store.
-    #[error("the index file is of segment {1} of store {0}; it may be deleted, and is made anew")]
-    Foreign(StoreId, SegmentNumber),
+    /// It was made in another store.
+    #[error("the index file is of store {0}; it may be deleted, and is made anew")]
+    Foreign(StoreId),
+    /// It is about other positions than its name says.
+    #[error(
+        "the index file is about other positions than its name says; it may be deleted, and is made anew"
+    )]
+    Misnamed,
     /// The system cannot read it.
     #[error("the index file cannot be read; it may be deleted, and is made anew")]
     Unreadable,
-    /// It was made for another state of its segment.
-    #[error("the index file is of another state of its segment; it may be deleted, and is made anew")]
+    /// It was made for another state of the log: a segment that begins where it does, or ends, says so.
+    #[error("the index file is of another state of the log; it may be deleted, and is made anew")]
     Stale,
-    /// There is no sealed segment of its number.
-    #[error("there is no sealed segment that the index file is of; it may be deleted")]
-    NoSegment,
     /// Something that is no regular file stands under its name.
     #[error("what stands under the index file's name is no regular file; it may be removed")]
     NotAFile,
@@ -65,43 +68,41 @@ impl IndexFileFlaw {
         match self {
             Self::Damaged => "derived_damaged",
             Self::Foreign(..) => "derived_foreign",
+            Self::Misnamed => "derived_misnamed",
             Self::Unreadable => "derived_unreadable",
             Self::Stale => "derived_stale",
-            Self::NoSegment => "derived_without_segment",
             Self::NotAFile => "derived_not_a_file",
         }
     }
 }
 
-/// Looks at every index file of a directory: whether it is whole, and bound to its segment as that is now. Those whose
-/// segment's header is damaged are passed over, since only that knows their checksums. Changes nothing.
+/// Looks at every index file of a directory: whether it is whole, and of this store and log, as far as the headers of
+/// segments tell. Changes nothing.
 ///
 /// # Errors
 /// The system refuses. An index file that is of no use is no error, but a finding.
 pub fn inspect_index_files(storage: Arc<dyn Storage>) -> Result<IndexFilesReport, IoError> {
-    let list = || storage.list().map_err(IoError::on("list", storage.display()));
-    // The names of index files first: a writer beside this makes a segment's successor before its index file.
-    let entries = list()?;
-    let directory = Directory::new(Arc::clone(&storage));
-    let segments = Segments::read(&directory, list()?.iter().map(|entry| entry.name.as_str()));
-    let (mut sound, mut findings) = (0, Findings::default());
-    let mut names: Vec<_> = entries
+    let directory = Directory::new(storage);
+    let entries = directory.list()?;
+    let known = Known::read(&directory, entries.iter().map(|entry| entry.name.as_str()));
+    let mut names: Vec<(RunRange, EntryKind)> = entries
         .iter()
         .filter_map(|entry| match FileName::parse(&entry.name) {
-            FileName::Index(number) => Some((number, entry.kind)),
+            FileName::Index { base, next } => Some((RunRange { base, next }, entry.kind)),
             _ => None,
         })
         .collect();
-    names.sort_unstable_by_key(|(number, _)| *number);
-    for (number, kind) in names {
+    names.sort_unstable_by_key(|(range, _)| *range);
+    let (mut sound, mut findings) = (0, Findings::default());
+    for (range, kind) in names {
         let found = match kind {
-            EntryKind::File => segments.judge(&directory, number),
+            EntryKind::File => known.judge(&directory, range),
             EntryKind::Other => Judged::Useless(IndexFileFlaw::NotAFile, None),
         };
-        let file = directory.path_of(&index_name(number));
+        let file = directory.path_of(&run_name(range));
         match found {
             Judged::Sound => sound += 1,
-            Judged::Unknown => {}
+            Judged::Gone => {}
             Judged::Useless(flaw, offset) => findings.push(IndexFileFinding { file, offset, flaw }),
         }
     }
@@ -111,54 +112,68 @@ pub fn inspect_index_files(storage: Arc<dyn Storage>) -> Result<IndexFilesReport
 
 enum Judged {
     Sound,
-    /// It is gone meanwhile, or nothing knows its checksums any more.
-    Unknown,
+    /// A writer has merged it meanwhile.
+    Gone,
     Useless(IndexFileFlaw, Option<ByteOffset>),
 }
 
-/// The segments of a directory by their own headers.
-struct Segments {
-    /// `None` where the header is damaged.
-    headers: HashMap<SegmentNumber, Option<SegmentHeader>>,
-    ends: HashMap<SegmentNumber, SegmentEnd>,
+/// What the store's other files say.
+struct Known {
+    store: Option<StoreId>,
+    /// The roots at which segments begin.
+    roots: HashMap<Position, Root>,
 }
 
-impl Segments {
+impl Known {
+    /// What cannot be read is not known; the log's verification says so.
     fn read<'a>(directory: &Directory, names: impl Iterator<Item = &'a str>) -> Self {
-        let mut segments = Self { headers: HashMap::new(), ends: HashMap::new() };
+        let store = head_of(directory, STORE_FILE, STORE_FILE_BYTES)
+            .and_then(|bytes| StoreIdentity::decode(&bytes).whole());
+        let mut known = Self { store: store.map(|identity| identity.store), roots: HashMap::new() };
         for name in names {
             let FileName::Segment(number) = FileName::parse(name) else { continue };
-            // What stands there may be no segment that can be read; the log's verification says so.
-            let header = header_of(directory, &segment_name(number)).ok().flatten();
-            let header = header.filter(|header| header.number == number);
-            if let Some(header) = header
-                && let Some(previous) = header.previous
-            {
-                let (length, position, root) = (previous.length, header.base, header.base_root);
-                segments.ends.insert(previous.number, SegmentEnd { length, position, root });
+            let header = head_of(directory, &segment_name(number), SEGMENT_HEADER_BYTES);
+            let header = header.and_then(|bytes| SegmentHeader::decode(&bytes).whole());
+            if let Some(header) = header.filter(|header| header.number == number) {
+                known.store = known.store.or(Some(header.store));
+                known.roots.insert(header.base, header.base_root);
             }
-            segments.headers.insert(number, header);
         }
-        segments
+        known
     }
 
-    fn judge(&self, directory: &Directory, number: SegmentNumber) -> Judged {
-        let (header, end) = match (self.headers.get(&number), self.ends.get(&number)) {
-            (Some(None), _) => return Judged::Unknown,
-            (Some(Some(header)), Some(end)) => (header, *end),
-            _ => return Judged::Useless(IndexFileFlaw::NoSegment, None),
+    fn judge(&self, directory: &Directory, range: RunRange) -> Judged {
+        let useless = |flaw| Judged::Useless(flaw, None);
+        let file = match IndexFile::open(directory, &run_name(range), &BlockCache::new()) {
+            Ok(file) => file,
+            Err(Unusable::Missing) => return Judged::Gone,
+            Err(Unusable::Io(_)) => return useless(IndexFileFlaw::Unreadable),
+            Err(_) => return Judged::Useless(IndexFileFlaw::Damaged, Some(ByteOffset(0))),
         };
-        let read = Loaded::read(directory, header, end).and_then(|loaded| loaded.check());
-        match read {
+        let header = file.header();
+        if self.store.is_some_and(|store| store != header.store) {
+            return useless(IndexFileFlaw::Foreign(header.store));
+        }
+        if (header.base, header.next) != (range.base, range.next) {
+            return useless(IndexFileFlaw::Misnamed);
+        }
+        let other = |position, root| self.roots.get(&position).is_some_and(|known| *known != root);
+        if other(header.base, header.root_before) || other(header.next, header.root) {
+            return useless(IndexFileFlaw::Stale);
+        }
+        match file.check() {
             Ok(()) => Judged::Sound,
-            Err(Unusable::Missing) => Judged::Unknown,
-            Err(Unusable::Io(_)) => Judged::Useless(IndexFileFlaw::Unreadable, None),
-            Err(Unusable::OtherSegment(store, segment)) => match (store, segment) == (header.store, number) {
-                true => Judged::Useless(IndexFileFlaw::Stale, None),
-                false => Judged::Useless(IndexFileFlaw::Foreign(store, segment), None),
-            },
-            Err(Unusable::NotWhole(offset)) => Judged::Useless(IndexFileFlaw::Damaged, Some(offset)),
-            Err(_) => Judged::Useless(IndexFileFlaw::Damaged, None),
+            Err((_, Unusable::Io(_))) => useless(IndexFileFlaw::Unreadable),
+            Err((offset, _)) => Judged::Useless(IndexFileFlaw::Damaged, Some(offset)),
         }
     }
+}
+
+/// So many bytes from a file's beginning, or as many as there are.
+fn head_of(directory: &Directory, name: &str, count: usize) -> Option<Vec<u8>> {
+    let file = directory.open_if_there(name).ok()??;
+    let mut bytes = vec![0; count];
+    let read = file.read(&mut bytes, 0).ok()?;
+    bytes.truncate(read);
+    Some(bytes)
 }

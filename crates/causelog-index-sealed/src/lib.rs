@@ -1,9 +1,10 @@
-//! The default index of causelog: index files of sealed segments, memory for the tail.
+//! The default index of causelog: index files for what the log has held for a while, memory for the tail.
 //!
-//! A sealed segment never changes, so what an index needs to know of it is written once, into a file of its own
-//! that is bound to the segment by store, number, length and root. At an open the files are read in place of
-//! the frames; only the last segment's frames are. Index files are derived: they may be deleted at any time and
-//! cost only the time to make them again.
+//! What an index needs to know of events that stand in the log does not change any more, so it is written once, into a
+//! file that is bound to the log by store, positions and roots. At an open only the headers of these files are read;
+//! questions read the blocks they need, and check them when they are first read. Files of a size are merged into one,
+//! so that their number grows with the logarithm of the history. Index files are derived: they may be deleted at any
+//! time and cost only the time to make them again.
 //!
 //! This crate does not know the writer.
 //!
@@ -20,19 +21,32 @@
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let environment = Environment::real(Arc::new(MemoryStorage::new()));
 //! let (log, snapshot, _, _) = open_writer(&environment, AppenderSettings::default())?;
-//! let index = SealedIndex::open(&log, &snapshot, IndexFiles::Maintained);
+//! let index = SealedIndex::open(&log, &snapshot, IndexFiles::Maintained, 2 * 1024 * 1024);
 //! assert_eq!(index.counts(Position(0))?, Counts::default());
 //! # Ok(())
 //! # }
 //! ```
 
+mod file;
 mod inspect;
-mod load;
+mod merge;
+mod names;
+mod open;
+mod parts;
+mod rebuild;
+mod run;
 mod sealed;
+mod select;
+mod shared;
+mod table;
 mod tail;
+mod tiers;
+mod work;
+mod write;
 
 pub use inspect::{IndexFileFinding, IndexFileFlaw, IndexFilesReport, inspect_index_files};
-pub use sealed::{IndexFiles, SealedIndex};
+pub use sealed::SealedIndex;
+pub use shared::IndexFiles;
 
 /// The example of the README, run as a test.
 #[cfg(doctest)]

@@ -4,161 +4,123 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use causelog_index::{
-    AppliedGroup, Counts, Index, IndexEntry, IndexError, IndexedHead, MemoryIndex, Selection, Watermark,
+    AppliedEvent, AppliedGroup, Counts, Index, IndexEntry, IndexError, IndexedHead, Selection, Watermark,
 };
-use causelog_io::IoError;
-use causelog_segment::{
-    Directory, Log, LogError, Snapshot, index_name, sealed_end, segment_name, temporary_name,
-};
-use causelog_types::{Coordinate, EventId, Position, SegmentNumber};
-use causelog_wire::SegmentHeader;
-use parking_lot::Mutex;
+use causelog_segment::{Log, Snapshot};
+use causelog_types::{Coordinate, EventId, Position};
+use causelog_wire::hash;
 
-use crate::load::{Loaded, Unusable, header_of};
-use crate::tail::{Binding, TailFile};
+use crate::names::RunRange;
+use crate::open::find_parts;
+use crate::parts::{Broken, Parts};
+use crate::shared::{IndexFiles, Settings, Shared};
 
-/// Whether index files are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum IndexFiles {
-    /// They are read and, as segments are sealed, written.
-    Maintained,
-    /// They are only read.
-    ReadOnly,
-}
-
-/// The default backend: what sealed segments hold is taken from their index files at an open, and what the last
-/// one holds from its frames. Answers come from memory.
+/// The default backend: index files for what the log has held for a while, and memory for the events since.
 ///
-/// An index file that is missing, damaged or bound to something else is passed over, and written anew once the
-/// segment's frames have been read. A failure to write one costs time at the next open and nothing else.
+/// An index file is about the events from one position to before another. When enough events have come since the
+/// last one, another is written; when there are eight of a size, they are merged into one. So what is kept in memory
+/// does not grow with the history, and a question touches a number of files that grows with its logarithm. Files are
+/// written by a thread of their own, off the way of an append, or at once if the [`Environment`] has no threads.
+///
+/// A file that is missing or damaged is made again from the frames; the question that has found it waits for that. A
+/// failure to write one costs memory, and time at the next open, and nothing else.
+///
+/// [`Environment`]: causelog_io::Environment
 #[derive(Debug)]
 pub struct SealedIndex {
-    memory: MemoryIndex,
-    directory: Directory,
-    files: IndexFiles,
-    tail: Mutex<Option<TailFile>>,
+    shared: Arc<Shared>,
 }
+
+/// How often a question has files made again before it has their events kept in memory.
+const TRIES_MAX: u32 = 32;
 
 impl SealedIndex {
-    /// Reads the index files of a log's sealed segments, as far as they follow each other from the first.
+    /// Takes the index files of a log, as far as it confirms them. `tail_bytes` is how long the frames are, in bytes,
+    /// that are kept in memory before another file is written: at most 2 MiB.
     #[must_use]
-    pub fn open(log: &Log, snapshot: &Snapshot, files: IndexFiles) -> Arc<Self> {
-        let index = Self {
-            memory: MemoryIndex::new(),
-            directory: log.directory().clone(),
-            files,
-            tail: Mutex::new(None),
-        };
-        for i in 0..snapshot.segments.len() {
-            if let Err(reason) = index.load(log, snapshot, i) {
-                let segment = snapshot.segments[i].number();
-                if !matches!(reason, Unusable::Missing) {
-                    tracing::warn!(%segment, %reason, "an index file is of no use; frames are read instead");
+    pub fn open(log: &Log, snapshot: &Snapshot, files: IndexFiles, tail_bytes: u64) -> Arc<Self> {
+        Self::open_with(log, snapshot, Settings::new(files, tail_bytes))
+    }
+
+    pub(crate) fn open_with(log: &Log, snapshot: &Snapshot, settings: Settings) -> Arc<Self> {
+        let shared = Shared::new(log.clone(), settings);
+        find_parts(&shared, snapshot);
+        // What openings for a few events each have left is merged.
+        shared.have_written();
+        Arc::new(Self { shared })
+    }
+
+    fn answer<T>(&self, ask: impl Fn(&Parts) -> Result<T, Broken>) -> Result<T, IndexError> {
+        for tries in 0_u32.. {
+            match ask(&self.shared.parts()) {
+                Ok(answer) => return Ok(answer),
+                Err(Broken::Memory(error)) => return Err(error),
+                Err(Broken::Run(range, reason)) => {
+                    if tries >= TRIES_MAX {
+                        self.shared.stay_in_memory();
+                    }
+                    self.shared.make_again(range, &reason)?;
                 }
-                break;
             }
         }
-        Arc::new(index)
+        unreachable!("in memory there is a part less in files after every try")
     }
 
-    fn load(&self, log: &Log, snapshot: &Snapshot, i: usize) -> Result<(), Unusable> {
-        let segment = &snapshot.segments[i];
-        let end = sealed_end(&snapshot.segments, i).ok_or(Unusable::Missing)?;
-        if end.position == segment.header().base {
-            // A crash before its first group: it has no event, so it never gets an index file.
-            return Ok(());
-        }
-        let after = Watermark { store: log.store(), next: end.position, root: end.root };
-        let loaded = match Loaded::read(&self.directory, segment.header(), end) {
-            Err(Unusable::Missing) if holds_a_gap_alone(log, snapshot, i)? => {
-                return Ok(self.memory.apply(&AppliedGroup { events: &[], after })?);
-            }
-            loaded => loaded?,
-        };
-        loaded.apply(&self.memory, segment.header().base, after)
+    /// Adds events to those in memory.
+    fn take(
+        &self,
+        events: &[AppliedEvent<'_>],
+        before: Option<Watermark>,
+        after: Watermark,
+    ) -> Result<(), IndexError> {
+        let Some(first) = events.first() else { return Ok(()) };
+        let root = before.map_or_else(|| hash::first_root(after.store), |before| before.root);
+        let tail = self.shared.active(first.position, root);
+        // All that can fail comes first.
+        let firsts = self.answer(|parts| parts.firsts(events, &tail))?;
+        tail.memory.apply(&AppliedGroup { events, after })?;
+        tail.push(events.iter().zip(firsts));
+        Ok(())
     }
-
-    /// Follows the segment that is being written. An event of the next one says that it is sealed.
-    fn follow(&self, group: &AppliedGroup<'_>, before: Option<Watermark>) {
-        if self.files == IndexFiles::ReadOnly {
-            return;
-        }
-        let mut tail = self.tail.lock();
-        if group.events.is_empty()
-            && let (Some(sealed), Some(end)) = (tail.take(), before)
-        {
-            // A gap stands in a segment of its own.
-            let next = SegmentNumber(sealed.segment.0.saturating_add(1));
-            self.seal(sealed, next, end);
-        }
-        for event in group.events {
-            let segment = event.location.segment;
-            if let Some(sealed) = tail.take_if(|tail| tail.segment != segment)
-                && let Some(end) = before
-            {
-                self.seal(sealed, segment, end);
-            }
-            let tail = tail.get_or_insert_with(|| TailFile::new(segment, event.position));
-            if event.position == tail.next {
-                tail.add(event);
-            }
-        }
-    }
-
-    fn seal(&self, tail: TailFile, next: SegmentNumber, end: Watermark) {
-        let segment = tail.segment;
-        match self.write(tail, next, end) {
-            Ok(()) => tracing::debug!(%segment, "wrote the index file of a sealed segment"),
-            Err(error) => {
-                tracing::warn!(%segment, %error, "cannot write an index file; the next open reads frames")
-            }
-        }
-    }
-
-    /// Never synced: whatever a crash leaves of it is seen by its checksums.
-    fn write(&self, tail: TailFile, next: SegmentNumber, end: Watermark) -> Result<(), IoError> {
-        let name = index_name(tail.segment);
-        let (Some(header), Some(successor)) = (self.header(tail.segment)?, self.header(next)?) else {
-            return Ok(());
-        };
-        let Some(previous) = successor.previous.filter(|previous| previous.number == tail.segment) else {
-            return Ok(());
-        };
-        if tail.next != end.next || end.root != previous.root {
-            return Ok(());
-        }
-        let binding = Binding { salt: header.salt, segment_length: previous.length, end };
-        self.directory.make_temporary(&name, &tail.finish(&binding))?;
-        self.directory.rename(&temporary_name(&name), &name)
-    }
-
-    fn header(&self, segment: SegmentNumber) -> Result<Option<SegmentHeader>, IoError> {
-        header_of(&self.directory, &segment_name(segment))
-    }
-}
-
-/// Whether a sealed segment holds nothing but a gap, as salvage leaves it: then it never gets an index file.
-fn holds_a_gap_alone(log: &Log, snapshot: &Snapshot, i: usize) -> Result<bool, LogError> {
-    let (header, end) = (snapshot.segments[i].header(), sealed_end(&snapshot.segments, i));
-    let first = log.groups(snapshot, header.base).next().transpose()?;
-    Ok(first
-        .is_some_and(|group| group.is_gap() && end.is_some_and(|end| end.position == group.header.next())))
 }
 
 impl Index for SealedIndex {
     fn watermark(&self) -> Result<Option<Watermark>, IndexError> {
-        self.memory.watermark()
+        Ok(*self.shared.watermark.lock())
     }
 
     fn reset(&self) -> Result<(), IndexError> {
-        *self.tail.lock() = None;
-        self.memory.reset()
+        self.shared.forget();
+        Ok(())
     }
 
     fn apply(&self, group: &AppliedGroup<'_>) -> Result<(), IndexError> {
-        let before = self.memory.watermark()?;
-        self.memory.apply(group)?;
-        self.follow(group, before);
+        let (before, after) = (*self.shared.watermark.lock(), group.after);
+        if before.is_some_and(|before| before.store != after.store) {
+            return Err(IndexError::OtherStore);
+        }
+        let Some(first) = group.events.first().map(|event| event.position) else {
+            let end = before.map_or(Position(0), |before| before.next);
+            if end < after.next {
+                self.shared.freeze(before);
+                self.shared.add_gap(RunRange { base: end, next: after.next });
+                *self.shared.watermark.lock() = Some(after);
+            }
+            return Ok(());
+        };
+        let expected = before.map_or(first, |before| before.next);
+        if first > expected {
+            return Err(IndexError::OutOfOrder { expected, found: first });
+        }
+        let known = usize::try_from(expected.0 - first.0).unwrap_or(usize::MAX);
+        let events = group.events.get(known..).unwrap_or_default();
+        if !events.is_empty() {
+            self.take(events, before, after)?;
+            *self.shared.watermark.lock() = Some(after);
+            if self.shared.tail_is_full() {
+                self.shared.freeze(Some(after));
+            }
+        }
         Ok(())
     }
 
@@ -167,15 +129,15 @@ impl Index for SealedIndex {
         streams: &[&Coordinate],
         as_of: Position,
     ) -> Result<Vec<Option<IndexedHead>>, IndexError> {
-        self.memory.heads(streams, as_of)
+        self.answer(|parts| streams.iter().map(|stream| parts.head(stream, as_of)).collect())
     }
 
     fn lookup(&self, ids: &[EventId], as_of: Position) -> Result<Vec<Option<IndexEntry>>, IndexError> {
-        self.memory.lookup(ids, as_of)
+        self.answer(|parts| ids.iter().map(|id| parts.lookup(*id, as_of)).collect())
     }
 
     fn select(&self, selection: &Selection<'_>) -> Result<Vec<IndexEntry>, IndexError> {
-        self.memory.select(selection)
+        self.answer(|parts| parts.select(selection))
     }
 
     fn effects(
@@ -185,14 +147,26 @@ impl Index for SealedIndex {
         limit: usize,
         as_of: Position,
     ) -> Result<Vec<IndexEntry>, IndexError> {
-        self.memory.effects(cause, from, limit, as_of)
+        self.answer(|parts| parts.effects(cause, from, limit, as_of))
     }
 
     fn counts(&self, as_of: Position) -> Result<Counts, IndexError> {
-        self.memory.counts(as_of)
+        self.answer(|parts| parts.counts(as_of))
     }
 
     fn gaps(&self, as_of: Position) -> Result<Vec<Range<Position>>, IndexError> {
-        self.memory.gaps(as_of)
+        Ok(self.shared.parts().gaps(as_of))
+    }
+
+    fn close(&self) -> Result<(), IndexError> {
+        self.shared.close();
+        Ok(())
+    }
+}
+
+impl Drop for SealedIndex {
+    /// Whoever has opened an index and not used it leaves no thread that writes.
+    fn drop(&mut self) {
+        self.shared.stop();
     }
 }

@@ -83,6 +83,15 @@ pub trait Index: Send + Sync + 'static {
     /// # Errors
     /// The backend cannot.
     fn gaps(&self, as_of: Position) -> Result<Vec<Range<Position>>, IndexError>;
+
+    /// The writer is done, and lets go of the store's directory when this returns: nothing more is applied, and the
+    /// backend writes nothing more; what it keeps on disk it may write now. Questions are still asked.
+    ///
+    /// # Errors
+    /// The backend cannot. The close goes on, since the next open tells the index what it lacks.
+    fn close(&self) -> Result<(), IndexError> {
+        Ok(())
+    }
 }
 
 impl fmt::Debug for dyn Index {

@@ -222,7 +222,7 @@ pub(crate) fn read_entry(frames: &mut FrameReader, entry: &IndexEntry) -> Result
         return Err(ReadError::Stale { file: frames.file_of(entry.location), offset, id, position });
     }
     match frame.payload_is_right() || planted!("serve-a-changed-payload") {
-        true => Ok(frame.to_event()),
+        true => Ok(frame.into_event()),
         false => {
             Err(ReadError::PayloadChanged { file: frames.file_of(entry.location), offset, id, position })
         }

@@ -8,29 +8,38 @@ use causelog_io::{
 
 use causelog_types::planted;
 
+use crate::handles::Handles;
 use crate::names::temporary_name;
 
 /// A store's directory.
 #[derive(Clone, Debug)]
-pub struct Directory(Arc<dyn Storage>);
+pub struct Directory {
+    storage: Arc<dyn Storage>,
+    handles: Arc<Handles>,
+}
 
 impl Directory {
     /// Takes a storage.
     #[must_use]
     pub fn new(storage: Arc<dyn Storage>) -> Self {
-        Self(storage)
+        Self { storage, handles: Arc::default() }
+    }
+
+    /// Which of its segments are kept open.
+    pub(crate) fn handles(&self) -> &Handles {
+        &self.handles
     }
 
     /// Where it is.
     #[must_use]
     pub fn path(&self) -> String {
-        self.0.display()
+        self.storage.display()
     }
 
     /// Where one of its files is.
     #[must_use]
     pub fn path_of(&self, name: &str) -> String {
-        format!("{}/{name}", self.0.display())
+        format!("{}/{name}", self.storage.display())
     }
 
     /// Opens or creates a file.
@@ -39,7 +48,7 @@ impl Directory {
     /// The system refuses.
     pub fn open(&self, name: &str, access: Access) -> Result<NamedFile, IoError> {
         let path = self.path_of(name);
-        let file = self.0.open(name, access).map_err(IoError::on("open", &*path))?;
+        let file = self.storage.open(name, access).map_err(IoError::on("open", &*path))?;
         Ok(NamedFile { file, path })
     }
 
@@ -82,8 +91,12 @@ impl Directory {
         if planted!("skip-the-directory-sync") { Ok(()) } else { self.sync() }
     }
 
-    pub(crate) fn list(&self) -> Result<Vec<Entry>, IoError> {
-        self.0.list().map_err(IoError::on("list", self.path()))
+    /// What stands in it, in no order.
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub fn list(&self) -> Result<Vec<Entry>, IoError> {
+        self.storage.list().map_err(IoError::on("list", self.path()))
     }
 
     /// Whether something that is no regular file stands under a name: it is never opened.
@@ -96,23 +109,27 @@ impl Directory {
     /// # Errors
     /// The system refuses.
     pub fn rename(&self, from: &str, to: &str) -> Result<(), IoError> {
-        self.0.rename(from, to).map_err(IoError::on("rename", self.path_of(from)))
+        self.storage.rename(from, to).map_err(IoError::on("rename", self.path_of(from)))
     }
 
-    pub(crate) fn remove(&self, name: &str) -> Result<(), IoError> {
-        self.0.remove(name).map_err(IoError::on("remove", self.path_of(name)))
+    /// Takes a name away.
+    ///
+    /// # Errors
+    /// The system refuses, or there is no file of that name.
+    pub fn remove(&self, name: &str) -> Result<(), IoError> {
+        self.storage.remove(name).map_err(IoError::on("remove", self.path_of(name)))
     }
 
     pub(crate) fn sync(&self) -> Result<(), IoError> {
-        self.0.sync_dir().map_err(IoError::on("sync", self.path()))
+        self.storage.sync_dir().map_err(IoError::on("sync", self.path()))
     }
 
     pub(crate) fn sync_parent(&self) -> Result<(), IoError> {
-        self.0.sync_parent().map_err(IoError::on("sync the parent of", self.path()))
+        self.storage.sync_parent().map_err(IoError::on("sync the parent of", self.path()))
     }
 
     pub(crate) fn id_of(&self, name: &str) -> Result<FileId, IoError> {
-        self.0.id_of(name).map_err(IoError::on("look up", self.path_of(name)))
+        self.storage.id_of(name).map_err(IoError::on("look up", self.path_of(name)))
     }
 }
 

@@ -57,6 +57,7 @@ mod directory;
 mod error;
 mod findings;
 mod group;
+mod handles;
 mod inspect;
 mod lock;
 mod log;

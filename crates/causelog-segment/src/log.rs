@@ -12,7 +12,8 @@ use crate::group::{Group, Payloads};
 use crate::names::segment_name;
 use crate::published::Snapshot;
 use crate::scan::{Boundary, Scan, Step};
-use crate::segment::{Segment, sealed_end};
+use crate::segment::{Segment, SegmentList, sealed_end};
+use crate::survey::Survey;
 use crate::window::Window;
 
 /// The read side of a log.
@@ -43,6 +44,18 @@ impl Log {
     #[must_use]
     pub fn store(&self) -> StoreId {
         self.identity.store
+    }
+
+    /// The segments that there are now.
+    ///
+    /// # Errors
+    /// One of them is damaged or missing, or the system refuses.
+    pub fn segments(&self) -> Result<SegmentList, LogError> {
+        let mut survey = Survey::take(&self.directory)?;
+        match survey.findings.is_empty() {
+            true => Ok(survey.segments.into()),
+            false => Err(survey.findings.swap_remove(0).into()),
+        }
     }
 
     /// The groups of a snapshot from the one that holds `from`, in order.
@@ -262,7 +275,7 @@ impl FrameReader {
     /// # Errors
     /// As [`FrameReader::read`].
     pub fn read_event(&mut self, location: Location) -> Result<Event, LogError> {
-        self.read(location).map(|frame| frame.to_event())
+        self.read(location).map(Frame::into_event)
     }
 
     fn open_segment(&self, number: SegmentNumber) -> Result<OpenSegment, LogError> {

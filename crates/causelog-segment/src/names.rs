@@ -1,6 +1,6 @@
 //! The names of a store's files, parsed strictly: a name that is not exactly one of ours is not ours.
 
-use causelog_types::SegmentNumber;
+use causelog_types::{Position, SegmentNumber};
 
 /// The store's identity.
 pub const STORE_FILE: &str = "store";
@@ -22,8 +22,13 @@ pub enum FileName {
     Closed,
     /// A segment.
     Segment(SegmentNumber),
-    /// The index file of a sealed segment.
-    Index(SegmentNumber),
+    /// The index file of the events from one position to before another.
+    Index {
+        /// The position of the first event.
+        base: Position,
+        /// The position after the last.
+        next: Position,
+    },
     /// A file of ours that was not finished; a writer may overwrite it.
     Temporary,
     /// Anything else: reported, never touched.
@@ -49,11 +54,23 @@ impl FileName {
             CLOSED_FILE => return Self::Closed,
             _ => {}
         }
-        let Some((digits, suffix)) = name.split_once('.') else { return Self::Unknown };
-        let all_digits = digits.len() == DIGITS && digits.bytes().all(|byte| byte.is_ascii_digit());
-        match (all_digits, digits.parse::<u64>(), suffix) {
-            (true, Ok(number @ 1..), "seg") => Self::Segment(SegmentNumber(number)),
-            (true, Ok(number @ 1..), "idx") => Self::Index(SegmentNumber(number)),
+        let number = |digits: &str| {
+            let all_digits = digits.len() == DIGITS && digits.bytes().all(|byte| byte.is_ascii_digit());
+            digits.parse::<u64>().ok().filter(|_| all_digits)
+        };
+        match name.split_once('.') {
+            Some((digits, "seg")) => match number(digits) {
+                Some(number @ 1..) => Self::Segment(SegmentNumber(number)),
+                _ => Self::Unknown,
+            },
+            Some((range, "idx")) => {
+                match range.split_once('-').map(|(base, next)| (number(base), number(next))) {
+                    Some((Some(base), Some(next))) if base < next => {
+                        Self::Index { base: Position(base), next: Position(next) }
+                    }
+                    _ => Self::Unknown,
+                }
+            }
             _ => Self::Unknown,
         }
     }
@@ -65,10 +82,10 @@ pub fn segment_name(number: SegmentNumber) -> String {
     format!("{:020}.seg", number.0)
 }
 
-/// The name of the index file of a sealed segment.
+/// The name of the index file of the events from one position to before another.
 #[must_use]
-pub fn index_name(number: SegmentNumber) -> String {
-    format!("{:020}.idx", number.0)
+pub fn index_name(base: Position, next: Position) -> String {
+    format!("{:020}-{:020}.idx", base.0, next.0)
 }
 
 /// The name under which a file is made before it gets its own.

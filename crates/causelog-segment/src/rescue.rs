@@ -333,7 +333,8 @@ fn resync(scan: &mut Scan, mut from: ByteOffset) -> Result<bool, LogError> {
     let at = scan.at();
     while let Some(found) = scan.search(from)? {
         let next = begin(found, at);
-        if next != at {
+        // Where the last group before it begins says nothing of a place.
+        if (Boundary { group: at.group, ..next }) != at {
             scan.resume(next);
             return Ok(true);
         }

@@ -44,10 +44,25 @@ impl Segment {
         self.directory.path_of(&segment_name(self.header.number))
     }
 
-    /// Its file, kept open from now on. The lock is held only to look and to keep: never while a file is opened.
-    pub(crate) fn file(&self) -> Result<NamedFile, IoError> {
+    /// Its file, kept open from now on, until too many others are. The lock is held only to look and to keep: never while
+    /// a file is opened or closed.
+    pub(crate) fn file(self: &Arc<Self>) -> Result<NamedFile, IoError> {
         let file = self.file_for_now()?;
-        Ok(self.handle.lock().get_or_insert(file).clone())
+        let (kept, is_new) = {
+            let mut handle = self.handle.lock();
+            let is_new = handle.is_none();
+            (handle.get_or_insert(file).clone(), is_new)
+        };
+        if is_new {
+            self.directory.handles().keep(self);
+        }
+        Ok(kept)
+    }
+
+    /// Keeps its file open no longer.
+    pub(crate) fn let_go(&self) {
+        let file = self.handle.lock().take();
+        drop(file);
     }
 
     /// Its file, for a single use: what walks over all segments must not keep all of them open.

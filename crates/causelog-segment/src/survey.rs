@@ -19,7 +19,7 @@ pub(crate) struct Survey {
     pub(crate) closed: Option<CleanClose>,
     /// The segments whose headers are right, in order.
     pub(crate) segments: Vec<Arc<Segment>>,
-    /// The greatest number that a segment or its index file has.
+    /// The greatest number that a segment has.
     pub(crate) last_number: u64,
     pub(crate) unknown: Vec<String>,
     pub(crate) temporary: Vec<String>,
@@ -79,9 +79,7 @@ impl Survey {
                     numbers.push(number);
                     self.last_number = self.last_number.max(number.0);
                 }
-                (FileName::Index(number), EntryKind::File) => {
-                    self.last_number = self.last_number.max(number.0);
-                }
+                (FileName::Index { .. }, EntryKind::File) => {}
                 (FileName::Temporary, EntryKind::File) => self.temporary.push(entry.name),
                 (name @ (FileName::Store | FileName::Lock | FileName::Closed | FileName::Segment(_)), _) => {
                     if let FileName::Segment(number) = name {

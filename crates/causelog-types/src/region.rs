@@ -170,6 +170,18 @@ impl Region {
     pub fn recorded_ms_range(&self) -> Range<u64> {
         self.recorded_ms.clone()
     }
+
+    /// The revisions it is bound to: from the first to before the second.
+    #[must_use]
+    pub fn revision_range(&self) -> Range<Revision> {
+        Revision(self.revisions.start)..Revision(self.revisions.end)
+    }
+
+    /// Whether library events show.
+    #[must_use]
+    pub fn has_library_events(&self) -> bool {
+        self.with_library
+    }
 }
 
 impl From<Clause> for Region {

@@ -1,6 +1,6 @@
 //! Fixed layouts: fields one after the other, integers little-endian, ids in the byte order of their text.
 
-use causelog_types::{Position, Root, StoreId};
+use causelog_types::{EventId, Position, Root, StoreId};
 
 /// Writes the fields of one fixed layout in order.
 pub(crate) struct FixedWriter<const N: usize> {
@@ -91,6 +91,10 @@ impl<'a> FixedReader<'a> {
 
     pub(crate) fn root(&mut self) -> Root {
         Root(self.array())
+    }
+
+    pub(crate) fn event_id(&mut self) -> EventId {
+        EventId::from_u128(u128::from_be_bytes(self.array()))
     }
 
     pub(crate) fn store(&mut self) -> StoreId {

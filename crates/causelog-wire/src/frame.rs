@@ -52,11 +52,13 @@ impl<'a> Frame<'a> {
     /// The event, with its payload copied.
     #[must_use]
     pub fn to_event(&self) -> Event {
-        Event {
-            hash: self.hash(),
-            payload: self.payload().map(Payload::from_stored),
-            header: self.header.clone(),
-        }
+        self.clone().into_event()
+    }
+
+    /// The same, when nothing else is wanted of the frame.
+    #[must_use]
+    pub fn into_event(self) -> Event {
+        Event { hash: self.hash(), payload: self.payload().map(Payload::from_stored), header: self.header }
     }
 }
 

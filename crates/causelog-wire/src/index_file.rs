@@ -1,96 +1,112 @@
-//! Index files: a header bound to a sealed segment, then checksummed blocks.
+//! Index files: a header that says which events of which history it is about, then blocks of one length.
 //!
 //! They are files of their own, never bytes inside a segment that an event's data could imitate.
 
-use causelog_types::{ByteOffset, Position, Root, SegmentNumber, StoreId};
+use causelog_types::{ByteOffset, EventId, Position, Root, SegmentNumber, StoreId};
 
 use crate::checksum::checksum;
 use crate::fixed::{FixedReader, FixedWriter};
 use crate::layout::{
-    FORMAT_VERSION, INDEX_BLOCK_BYTES_MAX, INDEX_BLOCK_HEADER_BYTES, INDEX_HEADER_BYTES, INDEX_MAGIC,
+    FORMAT_VERSION, INDEX_BLOCK_BYTES, INDEX_CONTENT_BYTES, INDEX_HEADER_BYTES, INDEX_MAGIC,
+    INDEX_ROWS_PER_BLOCK,
 };
 use crate::{Decoded, Flaw, Rule, Salt};
 
-/// What an index file begins with: what it is bound to.
+/// What an index file begins with: what it is bound to, and where its parts stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IndexFileHeader {
     /// The store.
     pub store: StoreId,
-    /// The segment.
-    pub segment: SegmentNumber,
-    /// The segment's valid length.
-    pub segment_length: u64,
-    /// The position of the segment's first event.
+    /// The position of its first event.
     pub base: Position,
-    /// The position after the segment's last event.
+    /// The position after its last event. It has at least one.
     pub next: Position,
-    /// The root at the segment's end.
+    /// The root at `base`.
+    pub root_before: Root,
+    /// The root at `next`.
     pub root: Root,
-    /// How many blocks follow.
-    pub blocks: u32,
-}
-
-/// What a block of an index file holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BlockKind {
-    /// The segment's streams, with their heads.
-    Streams,
-    /// The segment's events, in order.
-    Events,
-    /// Causes of events.
-    Causes,
-    /// Tags of events.
-    Tags,
-}
-
-/// One block of an index file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct IndexBlock<'a> {
-    /// What it holds.
-    pub kind: BlockKind,
-    /// How many items.
-    pub items: u32,
-    /// The items.
-    pub content: &'a [u8],
+    /// The segment in which its first event stands; rows name theirs by the distance from it.
+    pub first_segment: SegmentNumber,
+    /// How many streams its events belong to.
+    pub streams: u64,
+    /// How many of these streams begin in it.
+    pub new_streams: u64,
+    /// The least id in it.
+    pub first_id: EventId,
+    /// The greatest id in it.
+    pub last_id: EventId,
+    /// How many blocks of the filter of ids follow the rows.
+    pub filter_blocks: u32,
+    /// How many leaves of the table follow the filter.
+    pub leaf_blocks: u32,
+    /// How many inner nodes of the table follow the leaves, level by level; the last is the root.
+    pub node_blocks: u32,
+    /// How many levels of inner nodes there are: 0 when there is one leaf.
+    pub levels: u16,
 }
 
 impl IndexFileHeader {
-    /// Writes it. `salt` is the segment's.
+    /// Seeds the checksums of the file: the beginning of the root at its end, which nothing else has.
     #[must_use]
-    pub fn encode(&self, salt: Salt) -> [u8; INDEX_HEADER_BYTES] {
+    pub fn salt(&self) -> Salt {
+        salt_of(self.root)
+    }
+
+    /// How many events it is about.
+    #[must_use]
+    pub fn events(&self) -> u64 {
+        self.next.0.saturating_sub(self.base.0)
+    }
+
+    /// How many blocks of rows stand at the beginning.
+    #[must_use]
+    pub fn row_blocks(&self) -> u64 {
+        self.events().div_ceil(u64::from(INDEX_ROWS_PER_BLOCK))
+    }
+
+    /// How long the whole file is, in bytes.
+    #[must_use]
+    pub fn file_bytes(&self) -> u64 {
+        let others = [self.filter_blocks, self.leaf_blocks, self.node_blocks].map(u64::from);
+        let blocks = others.iter().fold(self.row_blocks(), |sum, count| sum.saturating_add(*count));
+        index_block_offset(blocks).0
+    }
+
+    /// Writes it.
+    #[must_use]
+    pub fn encode(&self) -> [u8; INDEX_HEADER_BYTES] {
         let fields = FixedWriter::<INDEX_HEADER_BYTES>::new()
             .bytes(&INDEX_MAGIC)
             .u16(FORMAT_VERSION)
             .u16(0)
             .store(self.store)
-            .u64(self.segment.0)
-            .u64(self.segment_length)
             .u64(self.base.0)
             .u64(self.next.0)
+            .bytes(&self.root_before.0)
             .bytes(&self.root.0)
-            .u32(self.blocks);
-        let checksum = checksum(salt, ByteOffset(0), &[fields.written()]);
+            .u64(self.first_segment.0)
+            .u64(self.streams)
+            .u64(self.new_streams)
+            .bytes(&self.first_id.as_u128().to_be_bytes())
+            .bytes(&self.last_id.as_u128().to_be_bytes())
+            .u32(self.filter_blocks)
+            .u32(self.leaf_blocks)
+            .u32(self.node_blocks)
+            .u16(self.levels);
+        let checksum = checksum(self.salt(), ByteOffset(0), &[fields.written()]);
         fields.u32(checksum).finish()
     }
 
-    /// Reads the one at the beginning of a file. `salt` is the segment's.
+    /// Reads the one at the beginning of a file.
     #[must_use]
-    pub fn decode(bytes: &[u8], salt: Salt) -> Decoded<Self> {
+    pub fn decode(bytes: &[u8]) -> Decoded<Self> {
         let Some(bytes) = bytes.get(..INDEX_HEADER_BYTES) else {
             return Decoded::Incomplete { need: INDEX_HEADER_BYTES };
         };
-        Self::read(bytes, salt).map_err(|rule| Flaw { rule, offset: ByteOffset(0) }).into()
+        Self::read(bytes).map_err(|rule| Flaw { rule, offset: ByteOffset(0) }).into()
     }
 
-    /// The store and the segment that a header says it is of, whose checksum need not fit.
-    #[must_use]
-    pub fn claims(bytes: &[u8]) -> Option<(StoreId, SegmentNumber)> {
-        let mut fields = FixedReader::new(bytes.get(..INDEX_HEADER_BYTES)?);
-        let (magic, _): ([u8; 8], (u16, u16)) = (fields.array(), (fields.u16(), fields.u16()));
-        (magic == INDEX_MAGIC).then(|| (fields.store(), SegmentNumber(fields.u64())))
-    }
-
-    fn read(bytes: &[u8], salt: Salt) -> Result<Self, Rule> {
+    fn read(bytes: &[u8]) -> Result<Self, Rule> {
         let mut fields = FixedReader::new(bytes);
         if fields.array() != INDEX_MAGIC {
             return Err(Rule::Magic);
@@ -98,89 +114,83 @@ impl IndexFileHeader {
         let (version, flags) = (fields.u16(), fields.u16());
         let header = Self {
             store: fields.store(),
-            segment: SegmentNumber(fields.u64()),
-            segment_length: fields.u64(),
             base: fields.position(),
             next: fields.position(),
+            root_before: fields.root(),
             root: fields.root(),
-            blocks: fields.u32(),
+            first_segment: SegmentNumber(fields.u64()),
+            streams: fields.u64(),
+            new_streams: fields.u64(),
+            first_id: fields.event_id(),
+            last_id: fields.event_id(),
+            filter_blocks: fields.u32(),
+            leaf_blocks: fields.u32(),
+            node_blocks: fields.u32(),
+            levels: fields.u16(),
         };
         let (covered, _) = bytes.split_at(INDEX_HEADER_BYTES - 4);
-        if fields.u32() != checksum(salt, ByteOffset(0), &[covered]) {
+        if fields.u32() != checksum(header.salt(), ByteOffset(0), &[covered]) {
             return Err(Rule::Checksum("index header"));
         }
         if version != FORMAT_VERSION {
             return Err(Rule::UnsupportedVersion(version));
         }
-        match (flags, header.base <= header.next) {
-            (0, true) => Ok(header),
-            (0, false) => Err(Rule::Range("next_position")),
-            _ => Err(Rule::Unsupported("index file flag")),
+        if flags != 0 {
+            return Err(Rule::Unsupported("index file flag"));
+        }
+        header.check_ranges()?;
+        Ok(header)
+    }
+
+    fn check_ranges(&self) -> Result<(), Rule> {
+        let events = self.events();
+        let counted = (1..=u64::from(u32::MAX)).contains(&events);
+        let parts = self.filter_blocks > 0
+            && self.leaf_blocks > 0
+            && (self.levels == 0) == (self.node_blocks == 0)
+            && (self.leaf_blocks == 1) == (self.levels == 0)
+            && u32::from(self.levels) <= self.node_blocks;
+        let streams = self.new_streams <= self.streams && self.streams <= events;
+        match (counted, parts, streams && self.first_id <= self.last_id) {
+            (false, ..) => Err(Rule::Range("next_position")),
+            (_, false, _) => Err(Rule::Range("blocks")),
+            (_, _, false) => Err(Rule::Range("streams")),
+            _ => Ok(()),
         }
     }
 }
 
-impl BlockKind {
-    fn number(self) -> u16 {
-        match self {
-            Self::Streams => 1,
-            Self::Events => 2,
-            Self::Causes => 3,
-            Self::Tags => 4,
-        }
-    }
-
-    fn from_number(number: u16) -> Result<Self, Rule> {
-        match number {
-            1 => Ok(Self::Streams),
-            2 => Ok(Self::Events),
-            3 => Ok(Self::Causes),
-            4 => Ok(Self::Tags),
-            _ => Err(Rule::Unsupported("index block kind")),
-        }
-    }
+fn salt_of(root: Root) -> Salt {
+    let mut first = [0; 8];
+    first.copy_from_slice(&root.0[..8]);
+    Salt(u64::from_le_bytes(first))
 }
 
-/// Adds a block to `out`, whose beginning stands at the beginning of the file. `salt` is the segment's.
-/// The content must not be longer than [`INDEX_BLOCK_BYTES_MAX`].
-pub fn encode_block(block: &IndexBlock<'_>, salt: Salt, out: &mut Vec<u8>) {
-    assert!(block.content.len() <= INDEX_BLOCK_BYTES_MAX, "an index block is too long");
-    let offset = ByteOffset::default().plus(out.len());
-    let fields = FixedWriter::<INDEX_BLOCK_HEADER_BYTES>::new()
-        .u16(block.kind.number())
-        .u16(0)
-        .u32(block.items)
-        .u32(u32::try_from(block.content.len()).unwrap_or(u32::MAX));
-    let checksum = checksum(salt, offset, &[fields.written(), block.content]);
-    out.extend_from_slice(&fields.u32(checksum).finish());
-    out.extend_from_slice(block.content);
-}
-
-/// Reads the block at the beginning of `bytes`, which stand at `offset` in an index file; returns it with its
-/// whole length. `salt` is the segment's.
+/// Where a block of an index file begins.
 #[must_use]
-pub fn decode_block(bytes: &[u8], salt: Salt, offset: ByteOffset) -> Decoded<(IndexBlock<'_>, usize)> {
-    if bytes.len() < INDEX_BLOCK_HEADER_BYTES {
-        return Decoded::Incomplete { need: INDEX_BLOCK_HEADER_BYTES };
-    }
-    let mut fields = FixedReader::new(bytes);
-    let (kind, flags, items, length) = (fields.u16(), fields.u16(), fields.u32(), fields.u32());
-    let Some(length) = usize::try_from(length).ok().filter(|length| *length <= INDEX_BLOCK_BYTES_MAX) else {
-        return Decoded::corrupt(Rule::Range("length"), offset);
-    };
-    let need = INDEX_BLOCK_HEADER_BYTES + length;
-    let Some(content) = bytes.get(INDEX_BLOCK_HEADER_BYTES..need) else {
-        return Decoded::Incomplete { need };
-    };
-    let covered = &bytes[..INDEX_BLOCK_HEADER_BYTES - 4];
-    if fields.u32() != checksum(salt, offset, &[covered, content]) {
-        return Decoded::corrupt(Rule::Checksum("index block"), offset);
-    }
-    if flags != 0 {
-        return Decoded::corrupt(Rule::Unsupported("index block flag"), offset);
-    }
-    match BlockKind::from_number(kind) {
-        Ok(kind) => Decoded::Whole((IndexBlock { kind, items, content }, need)),
-        Err(rule) => Decoded::corrupt(rule, offset),
+pub fn index_block_offset(number: u64) -> ByteOffset {
+    let block = u64::try_from(INDEX_BLOCK_BYTES).unwrap_or(u64::MAX);
+    ByteOffset(number.saturating_add(1).saturating_mul(block))
+}
+
+/// Ends a block, whose content stands at its beginning, with the checksum for its place.
+pub fn seal_index_block(block: &mut [u8; INDEX_BLOCK_BYTES], salt: Salt, offset: ByteOffset) {
+    let (content, end) = block.split_at_mut(INDEX_CONTENT_BYTES);
+    end.copy_from_slice(&checksum(salt, offset, &[content]).to_le_bytes());
+}
+
+/// Whether a block is whole and stands in its place.
+///
+/// # Errors
+/// [`Rule::Checksum`] when it is not.
+pub fn check_index_block(
+    block: &[u8; INDEX_BLOCK_BYTES],
+    salt: Salt,
+    offset: ByteOffset,
+) -> Result<(), Rule> {
+    let (content, end) = block.split_at(INDEX_CONTENT_BYTES);
+    match end == checksum(salt, offset, &[content]).to_le_bytes() {
+        true => Ok(()),
+        false => Err(Rule::Checksum("index block")),
     }
 }

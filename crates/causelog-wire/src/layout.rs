@@ -138,28 +138,53 @@ const _: () = assert!(SLOT_BYTES == 80);
 pub const SLOT_OFFSETS: [u64; 2] = [0, 512];
 
 /// The header of an index file.
-pub const INDEX_HEADER: [Field; 11] = lay([
+pub const INDEX_HEADER: [Field; 18] = lay([
     ("magic", 8),
     ("version", 2),
     ("flags", 2),
     ("store", 16),
-    ("segment", 8),
-    ("segment_length", 8),
     ("base_position", 8),
     ("next_position", 8),
+    ("root_before", 32),
     ("root", 32),
-    ("blocks", 4),
+    ("first_segment", 8),
+    ("streams", 8),
+    ("new_streams", 8),
+    ("first_id", 16),
+    ("last_id", 16),
+    ("filter_blocks", 4),
+    ("leaf_blocks", 4),
+    ("node_blocks", 4),
+    ("levels", 2),
     ("checksum", 4),
 ]);
 /// Its length in bytes.
 pub const INDEX_HEADER_BYTES: usize = length(&INDEX_HEADER);
-const _: () = assert!(INDEX_HEADER_BYTES == 100);
+const _: () = assert!(INDEX_HEADER_BYTES == 182);
 
-/// The header of a block of an index file.
-pub const INDEX_BLOCK_HEADER: [Field; 5] =
-    lay([("kind", 2), ("flags", 2), ("items", 4), ("length", 4), ("checksum", 4)]);
+/// A row of an index file.
+pub const INDEX_ROW: [Field; 10] = lay([
+    ("id", 16),
+    ("offset", 8),
+    ("length", 4),
+    ("segment", 4),
+    ("stream", 4),
+    ("kind", 2),
+    ("revision", 8),
+    ("depth", 4),
+    ("wall_ms", 8),
+    ("counter", 4),
+]);
 /// Its length in bytes.
-pub const INDEX_BLOCK_HEADER_BYTES: usize = length(&INDEX_BLOCK_HEADER);
-const _: () = assert!(INDEX_BLOCK_HEADER_BYTES == 16);
-/// Greatest length of a block's content, in bytes.
-pub const INDEX_BLOCK_BYTES_MAX: usize = 1024 * 1024;
+pub const INDEX_ROW_BYTES: usize = length(&INDEX_ROW);
+const _: () = assert!(INDEX_ROW_BYTES == 62);
+
+/// The length of a block of an index file, and of what stands before the first, in bytes.
+pub const INDEX_BLOCK_BYTES: usize = 4096;
+/// The length of a block's content, which its checksum follows, in bytes.
+pub const INDEX_CONTENT_BYTES: usize = INDEX_BLOCK_BYTES - 4;
+/// How many rows stand in a block.
+pub const INDEX_ROWS_PER_BLOCK: u32 = 66;
+const _: () = assert!(INDEX_ROWS_PER_BLOCK == 66 && 66 * INDEX_ROW_BYTES == INDEX_CONTENT_BYTES);
+/// Greatest length of the value of an entry in an index file's table, in bytes.
+pub const INDEX_VALUE_BYTES_MAX: usize = 1024;

@@ -65,7 +65,8 @@ mod group;
 pub mod hash;
 mod header;
 mod index_file;
-mod index_rows;
+mod index_row;
+mod index_table;
 pub mod layout;
 mod msgpack;
 mod restamp;
@@ -77,8 +78,11 @@ pub use decoded::{Decoded, Flaw, Rule};
 pub use frame::{Frame, decode_frame};
 pub use group::{EncodeError, GapReason, GroupBuffer, GroupHeader, GroupKind, GroupMeta, PushedFrame};
 pub use header::{decode_header, encode_header};
-pub use index_file::{BlockKind, IndexBlock, IndexFileHeader, decode_block, encode_block};
-pub use index_rows::{CauseRow, EventRow, StreamRow, TagRow};
+pub use index_file::{IndexFileHeader, check_index_block, index_block_offset, seal_index_block};
+pub use index_row::IndexRow;
+pub use index_table::{
+    IndexKey, IndexNode, NodeBuilder, StreamEntry, decode_positions, filter_bits, push_position,
+};
 pub use restamp::restamp_group;
 pub use segment_header::{Predecessor, SegmentHeader};
 pub use small_files::{CleanClose, Slot, StoreIdentity};

@@ -124,7 +124,11 @@ impl<T> Machine<T> {
         settings: WriterSettings,
         published: Arc<Published>,
     ) -> Result<Self, CatchUpError> {
-        catch_up(&*index, &log, &snapshot)?;
+        if let Err(error) = catch_up(&*index, &log, &snapshot) {
+            // While the lock is still held.
+            let _ = index.close();
+            return Err(error);
+        }
         published.store(snapshot.clone(), snapshot.end.position);
         let group = || Group {
             staged: StagedGroup::new(snapshot.end.position, snapshot.end.hlc),
@@ -404,6 +408,9 @@ impl<T> Machine<T> {
     /// What failed earlier, or the first step that fails now.
     pub fn close(self) -> Result<(), CloseError> {
         self.published.end();
+        if let Err(error) = self.index.close() {
+            tracing::warn!(%error, "the index was not closed in order; the next open tells it what it lacks");
+        }
         self.check().map_err(CloseError::Poisoned)?;
         match self.appender {
             Some(appender) => appender.close().map_err(CloseError::Log),

@@ -7,7 +7,7 @@ use causelog_index::{Index, MemoryIndex};
 use causelog_index_sealed::{IndexFiles, SealedIndex};
 use causelog_io::{Environment, IoError, RealStorage};
 use causelog_reader::Reader;
-use causelog_segment::{AppenderSettings, Published, Rescue, open_reader, open_writer};
+use causelog_segment::{AppenderSettings, Log, Published, Rescue, Snapshot, open_reader, open_writer};
 use causelog_types::{limits, widen};
 use causelog_writer::{Durability, RestartPolicy, Start, Writer, WriterSettings, catch_up, catch_up_damaged};
 
@@ -70,7 +70,7 @@ impl Options {
         self.check()?;
         let path = path.as_ref();
         let storage = RealStorage::create(path).map_err(|error| not_opened(path, error))?;
-        self.open_in(Environment::real(Arc::new(storage)))
+        self.open_with(Environment::real(Arc::new(storage)), IndexFiles::Maintained)
     }
 
     /// Opens the store in a directory read-only. Beside a living writer it holds what that one had published.
@@ -84,14 +84,19 @@ impl Options {
         self.open_read_only_in(Environment::real(Arc::new(storage)))
     }
 
-    /// As [`Options::open`], in a directory, with a clock and with randomness of any kind.
+    /// As [`Options::open`], in a directory, with a clock and with randomness of any kind. Index files are written by
+    /// the calls that find it to do and not by a thread, so that what happens follows from the calls.
     ///
     /// # Errors
     /// See [`OpenError`].
     pub fn open_in(self, environment: Environment) -> Result<Store, OpenError> {
+        self.open_with(environment, IndexFiles::MaintainedInline)
+    }
+
+    fn open_with(self, environment: Environment, files: IndexFiles) -> Result<Store, OpenError> {
         self.check()?;
         let (log, snapshot, appender, report) = open_writer(&environment, self.appender)?;
-        let index = self.index.unwrap_or_else(|| SealedIndex::open(&log, &snapshot, IndexFiles::Maintained));
+        let index = self.index_of(&log, &snapshot, files);
         let writer = Writer::start(Start {
             environment: environment.clone(),
             log: log.clone(),
@@ -113,10 +118,18 @@ impl Options {
     pub fn open_read_only_in(self, environment: Environment) -> Result<Store, OpenError> {
         self.check()?;
         let (log, snapshot, report) = open_reader(&environment)?;
-        let index = self.index.unwrap_or_else(|| SealedIndex::open(&log, &snapshot, IndexFiles::ReadOnly));
+        let index = self.index_of(&log, &snapshot, IndexFiles::ReadOnly);
         catch_up(&*index, &log, &snapshot)?;
         let reader = Reader::new(log, Published::new(snapshot), index);
         Ok(Store::new(environment, reader, None, report))
+    }
+
+    /// The index that was given, or the default backend.
+    fn index_of(&self, log: &Log, snapshot: &Snapshot, files: IndexFiles) -> Arc<dyn Index> {
+        match &self.index {
+            Some(index) => Arc::clone(index),
+            None => SealedIndex::open(log, snapshot, files, self.appender.segment_bytes),
+        }
     }
 
     /// Opens a damaged store read-only: everything that is still good is served, with explicit gaps where something is

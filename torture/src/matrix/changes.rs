@@ -1,5 +1,8 @@
 //! What happens to a store's files.
 
+use causelog_segment::{index_name, segment_name};
+use causelog_types::{Position, SegmentNumber};
+
 use crate::matrix::forgeries;
 use crate::matrix::samples::{Files, Sample};
 
@@ -152,7 +155,10 @@ pub(crate) fn cases(sample: &Sample, step: usize) -> Vec<Case> {
         add(Change::Remove);
         let others =
             sample.files.iter().filter(|(other, _)| other != file && kind_of(other) == kind_of(file));
-        let next = format!("{:020}.{}", 9, if kind_of(file) == "index" { "idx" } else { "seg" });
+        let next = match kind_of(file) {
+            "index" => index_name(Position(9), Position(11)),
+            _ => segment_name(SegmentNumber(9)),
+        };
         for name in others.map(|(other, _)| other.clone()).chain([next]) {
             add(Change::Duplicate { name: name.clone() });
             add(Change::Rename { name });

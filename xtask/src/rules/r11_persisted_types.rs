@@ -32,6 +32,8 @@ const MEMORY_ONLY: &[(&str, &str)] = &[
     ("FixedReader", "walks a slice"),
     ("FixedWriter", "walks an array"),
     ("Frame", "borrows from a buffer, and says how much of it"),
+    ("IndexNode", "borrows a block, and says how many entries it has"),
+    ("NodeBuilder", "points into a buffer"),
     ("PushedFrame", "points into a buffer"),
     ("Reader", "walks a slice"),
 ];

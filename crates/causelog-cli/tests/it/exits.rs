@@ -81,9 +81,20 @@ fn a_locked_store_can_be_read_but_not_written() {
 
 #[test]
 fn a_damaged_store_is_told_with_file_and_offset() {
+    // Within the log it is found by whoever reads it, and by verification.
     let place = demo();
     let store = place.store();
-    flip(&segment(&store), 700);
+    flip(&segment(&store), 300);
+    for args in [vec!["read", &store], vec!["get", &store, "door-opened"]] {
+        run(&args).check_refused(1, &["00000000000000000001.seg, offset "]);
+    }
+    assert_eq!(run(&["verify", &store]).code, 1);
+
+    // At its end it is found by every open.
+    let place = demo();
+    let store = place.store();
+    let bytes = fs::read(segment(&store)).unwrap();
+    flip(&segment(&store), bytes.iter().rposition(|byte| *byte != 0).unwrap());
     for args in readers(&store) {
         let ran = run(&args);
         assert_eq!(ran.code, 1, "{args:?}: {ran:?}");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use causelog_index::{AppliedEvent, AppliedGroup, Index, MemoryIndex, Watermark};
 use causelog_io::{Environment, ManualClock, MemoryStorage};
-use causelog_segment::{Appender, AppenderSettings, Log, Snapshot, open_reader, open_writer};
+use causelog_segment::{Appender, AppenderSettings, Group, Log, Snapshot, open_reader, open_writer};
 use causelog_types::{
     Causes, Coordinate, DagPosition, Depth, EventHash, EventId, EventKind, Header, Hlc, Payload, Position,
     Revision, Tags,
@@ -15,6 +15,7 @@ use causelog_wire::{GroupBuffer, hash};
 use crate::{IndexFiles, SealedIndex};
 
 pub(super) const SEGMENT_BYTES: u64 = 4096;
+pub(super) const TAIL_BYTES: u64 = 1600;
 
 pub(super) fn environment(storage: &MemoryStorage) -> Environment {
     Environment::memory(storage.clone(), ManualClock::new(1), 1)
@@ -64,7 +65,18 @@ pub(super) fn append(log: &Log, appender: &mut Appender, index: &dyn Index, coun
 
 /// Appends so many events as one group.
 pub(super) fn append_group(log: &Log, appender: &mut Appender, index: &dyn Index, count: u64) {
-    let payload = Payload::encode(&"x".repeat(500)).unwrap();
+    append_payloads(log, appender, index, count, "x");
+}
+
+/// The same with another payload.
+pub(super) fn append_payloads(
+    log: &Log,
+    appender: &mut Appender,
+    index: &dyn Index,
+    count: u64,
+    payload: &str,
+) {
+    let payload = Payload::encode(&payload.repeat(500)).unwrap();
     let first = appender.end().position;
     let mut hashes: HashMap<Coordinate, EventHash> = HashMap::new();
     let mut group = GroupBuffer::new();
@@ -84,26 +96,29 @@ pub(super) fn append_group(log: &Log, appender: &mut Appender, index: &dyn Index
 
 /// Applies what a log has from a position on.
 pub(super) fn tell(log: &Log, snapshot: &Snapshot, index: &dyn Index, from: Position) {
-    for group in log.groups(snapshot, from) {
-        let group = group.unwrap();
-        let events: Vec<_> = group
-            .events
-            .iter()
-            .map(|event| AppliedEvent::new(&event.header, event.hash, event.location))
-            .collect();
-        let after =
-            Watermark { store: log.store(), next: group.header.next(), root: group.header.root_after };
-        index.apply(&AppliedGroup { events: &events, after }).unwrap();
-    }
+    log.groups(snapshot, from).for_each(|group| apply(log, &group.unwrap(), index));
 }
 
-/// A closed store with so many events, in segments of five or so, with the index files that were written beside.
+/// Applies a group.
+pub(super) fn apply(log: &Log, group: &Group, index: &dyn Index) {
+    let events: Vec<_> = group
+        .events
+        .iter()
+        .map(|event| AppliedEvent::new(&event.header, event.hash, event.location))
+        .collect();
+    let after = Watermark { store: log.store(), next: group.header.next(), root: group.header.root_after };
+    index.apply(&AppliedGroup { events: &events, after }).unwrap();
+}
+
+/// A closed store with so many events, in segments of five or so and index files of three, or of what they were merged
+/// to.
 pub(super) fn store(count: u64) -> MemoryStorage {
     let storage = MemoryStorage::new();
     let settings = AppenderSettings { segment_bytes: SEGMENT_BYTES };
     let (log, snapshot, mut appender, _) = open_writer(&environment(&storage), settings).unwrap();
-    let index = SealedIndex::open(&log, &snapshot, IndexFiles::Maintained);
+    let index = SealedIndex::open(&log, &snapshot, IndexFiles::MaintainedInline, TAIL_BYTES);
     append(&log, &mut appender, &*index, count);
+    index.close().unwrap();
     appender.close().unwrap();
     storage
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::slice::from_ref;
 
 use causelog::{Environment, MemoryStorage, Options};
-use causelog_segment::LogError;
+use causelog_segment::{FileName, LogError};
 
 use super::lab::{Whole, check, environment, open, salvage};
 use crate::{Salvage, SalvageError};
@@ -219,7 +219,7 @@ fn several_damages_are_several_gaps() {
     check(&again, &[0..1, 4..6, 11..12, 20..21, 29..30]);
 }
 
-/// Every sealed segment but that of the gap has its index file after the first writer's open.
+/// Index files are about all events after the first writer's close, and end before the gap and begin behind it.
 ///
 /// Spec: INDEX-10
 #[test]
@@ -227,15 +227,26 @@ fn gaps_stand_in_segments_of_their_own_and_need_no_index_file() {
     let whole = Whole::usual(true);
     let group = whole.groups[4].clone();
     let (new, _) = salvage(&whole.flipped(&group.file, group.bytes.start)).unwrap();
-    assert!(new.files().iter().all(|(name, _)| !name.ends_with(".idx")));
-    open(&new).close().unwrap();
-    let names = |suffix: &str| -> Vec<String> {
-        let names =
-            new.files().into_iter().filter_map(|(name, _)| name.strip_suffix(suffix).map(str::to_owned));
-        names.collect()
+    let files = || new.files().into_iter().map(|(name, _)| FileName::parse(&name));
+    let indexes = || {
+        let indexes = files().filter_map(|name| match name {
+            FileName::Index { base, next } => Some(base.0..next.0),
+            _ => None,
+        });
+        indexes.collect::<Vec<_>>()
     };
-    assert_eq!(names(".seg").len(), 3, "before the gap, the gap, behind it");
-    assert_eq!(names(".idx"), names(".seg")[..1]);
+    assert_eq!(indexes(), []);
+    open(&new).close().unwrap();
+    let segments = files().filter(|name| matches!(name, FileName::Segment(_))).count();
+    assert_eq!(segments, 3, "before the gap, the gap, behind it");
+    let mut at = 0;
+    for range in indexes() {
+        at = if at == group.positions.start { group.positions.end } else { at };
+        assert_eq!(range.start, at, "{:?}", indexes());
+        at = range.end;
+    }
+    assert_eq!(at, whole.head.position.0);
+    assert!(indexes().iter().any(|range| range.end == group.positions.start), "{:?}", indexes());
 }
 
 /// An event that was changed with every checksum and root of its group mended: the roots behind it tell.

@@ -44,13 +44,13 @@ fn a_segment_without_a_group_does_not_stand_for_the_end_that_is_gone() {
     let store = store.edited(&segment(1), |bytes| bytes[last] ^= 1);
     let (found, published) = (Position(end.position.0 - 1), end.position);
     let rescue = rescue(&store);
-    let kinds: Vec<_> = rescue.findings().iter().map(|damage| &damage.kind).collect();
+    let kinds: Vec<_> = rescue.findings().first().iter().map(|damage| &damage.kind).collect();
     assert!(kinds.contains(&&DamageKind::CutOff { found, published }), "{kinds:?}");
     // The segment's own header proves as much, but that is no file that says where the log ended.
     let without = self::rescue(&store.without("lock"));
     assert_eq!(without.proven().position, published);
     let cut_off = |damage: &Damage| matches!(damage.kind, DamageKind::CutOff { .. });
-    assert!(!without.findings().iter().any(cut_off), "{:?}", without.findings());
+    assert!(!without.findings().first().iter().any(cut_off), "{:?}", without.findings());
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn a_group_for_a_place_that_another_one_has_is_named() {
     let mut groups = rescue.groups();
     let taken: Vec<_> = groups.by_ref().map(|group| group.unwrap().segment.number().0).collect();
     assert_eq!(taken, [1, 1, 1]);
-    let named: Vec<_> = groups.contradictions().iter().map(place_of).collect();
+    let named: Vec<_> = groups.contradictions().first().iter().map(place_of).collect();
     assert!(named.contains(&(&*segment(2), last.0, &DamageKind::RootBroken(Position(3)))), "{named:?}");
 }
 
@@ -78,7 +78,7 @@ fn what_proves_an_end_that_is_gone_is_named() {
     let broken = store.edited(&segment(1), |bytes| *bytes.last_mut().unwrap() ^= 1);
     let cut = DamageKind::CutOff { found: Position(1), published: Position(2) };
     for (store, file) in [(&broken, "closed"), (&broken.without("closed"), "lock")] {
-        let findings = rescue(store).findings().to_vec();
+        let findings = rescue(store).findings().first().to_vec();
         assert!(findings.iter().any(|damage| place_of(damage) == (file, 0, &cut)), "{findings:?}");
     }
 }
@@ -116,7 +116,7 @@ fn what_lies_behind_the_valid_end_of_a_segment_is_no_finding() {
     let store = store.after_kill().edited(&segment(1), |bytes| bytes[torn] ^= 1);
     store.append_and_close(&["x"]);
     assert_eq!(store.texts(), ["a", "x"]);
-    assert_eq!(rescue(&store).findings(), []);
+    assert!(rescue(&store).findings().is_empty());
 }
 
 #[test]

@@ -129,33 +129,49 @@ fn every_write_stands_in_room_made_before() {
     assert!(room.len() > 2);
 }
 
+/// Two segments of these texts, the second under another number. No slot knows of another one.
+fn renumbered(texts: &[&str], number: u64) -> Store {
+    let store = Store::small();
+    store.append_and_drop(texts);
+    assert_eq!(store.names(), [segment(1), segment(2), "lock".to_owned(), "store".to_owned()]);
+    store.renumbered(2, number).without("lock")
+}
+
 #[test]
-fn numbers_are_never_used_again() {
+fn numbers_ascend_from_the_greatest_there_is() {
     // Spec: SEG-1
+    let store = renumbered(&["a", "b", "c", "d"], 9);
+    store.append_and_drop(&["e", "f", "g", "h"]);
+    let names: Vec<_> = store.names().into_iter().filter(|name| name.ends_with(".seg")).collect();
+    assert_eq!(names, [1, 9, 10].map(segment));
+    assert_eq!(store.segment_header(10).previous.map(|previous| previous.number), Some(SegmentNumber(9)));
+    assert_eq!(store.texts(), ["a", "b", "c", "d", "e", "f", "g", "h"]);
+}
+
+/// An index file is named by positions, and no segment by it.
+#[test]
+fn index_files_take_no_segment_numbers() {
+    // Spec: SEG-1, STORE-1
     let store = Store::small();
     store.append_and_close(&["a"]);
-    // An index file of a segment that is no more.
-    let store = store.with_file("00000000000000000009.idx", Some(Vec::new()));
+    let store = store.with_file(&crate::index_name(Position(8), Position(u64::MAX)), Some(Vec::new()));
+    assert!(store.report().unknown_names.is_empty());
     store.append_and_drop(&["b", "c", "d", "e"]);
-    assert_eq!(store.names().iter().filter(|name| name.ends_with(".seg")).count(), 2);
-    assert!(store.file(&segment(10)).is_some());
-    assert_eq!(store.texts(), ["a", "b", "c", "d", "e"]);
+    assert!(store.file(&segment(2)).is_some());
 }
 
 #[test]
 fn when_numbers_have_run_out_no_segment_is_overwritten() {
     // Spec: SEG-1
-    let store = Store::small();
-    store.append_and_close(&["a"]);
-    let store = store.with_file("18446744073709551615.idx", Some(Vec::new()));
+    let store = renumbered(&["a", "b", "c", "d"], u64::MAX);
     let (mut appender, _) = store.open();
-    append(&mut appender, &["b"]).unwrap();
+    append(&mut appender, &["e"]).unwrap();
     let before = store.names();
-    let refused = (0..5).map(|_| append(&mut appender, &["c"])).find_map(Result::err);
+    let refused = (0..5).map(|_| append(&mut appender, &["f"])).find_map(Result::err);
     assert!(matches!(refused, Some(StepError::Refused(_))), "{refused:?}");
     assert_eq!(store.names(), before);
     drop(appender);
-    assert_eq!(store.texts()[..2], ["a", "b"]);
+    assert_eq!(store.texts()[..5], ["a", "b", "c", "d", "e"]);
 }
 
 #[test]

@@ -142,6 +142,14 @@ impl Store {
         self.with_file(name, None)
     }
 
+    /// The same files with a segment under another number, which its header says as well.
+    pub(super) fn renumbered(&self, from: u64, to: u64) -> Self {
+        let header = SegmentHeader { number: SegmentNumber(to), ..self.segment_header(from) }.encode();
+        let renumbered = self.edited(&segment(from), |bytes| bytes[..header.len()].copy_from_slice(&header));
+        let content = renumbered.file(&segment(from));
+        renumbered.without(&segment(from)).with_file(&segment(to), content)
+    }
+
     /// What was done since `clear_trace`, but for looking and reading.
     pub(super) fn changes(&self) -> Vec<Operation> {
         let mut trace = self.storage.trace();

@@ -35,13 +35,22 @@ const SLOT_SAMPLE: Slot = Slot {
 };
 const INDEX: IndexFileHeader = IndexFileHeader {
     store: STORE,
-    segment: SegmentNumber(3),
-    segment_length: 4096,
     base: Position(10),
     next: Position(70),
+    root_before: Root([0x5c; 32]),
     root: Root([0xa1; 32]),
-    blocks: 2,
+    first_segment: SegmentNumber(3),
+    streams: 4,
+    new_streams: 2,
+    first_id: EventId::from_u128(1),
+    last_id: EventId::from_u128(u128::MAX),
+    filter_blocks: 1,
+    leaf_blocks: 2,
+    node_blocks: 1,
+    levels: 1,
 };
+/// The beginning of the root of [`INDEX`].
+const INDEX_SALT: Salt = Salt(0xa1a1_a1a1_a1a1_a1a1);
 /// The lower half of the store's id.
 const STORE_SALT: Salt = Salt(0x8000_0000_0000_0001);
 
@@ -102,16 +111,16 @@ fn the_checksum_is_crc32_iso_hdlc() {
 #[test]
 fn salts_are_those_of_the_table() {
     let block = {
-        let mut bytes = Vec::new();
-        encode_block(&IndexBlock { kind: BlockKind::Tags, items: 0, content: &[] }, SALT, &mut bytes);
-        bytes
+        let mut bytes = [0; INDEX_BLOCK_BYTES];
+        seal_index_block(&mut bytes, SALT, OFFSET);
+        bytes.to_vec()
     };
     let second_slot = ByteOffset(SLOT_OFFSETS[1]);
     let layouts = [
         ("segment header", SEGMENT.encode().to_vec(), SALT, ByteOffset(0)),
         ("group header", group_of(&[plain()]).0[..GROUP_HEADER_BYTES].to_vec(), SALT, OFFSET),
-        ("index header", INDEX.encode(SALT).to_vec(), SALT, ByteOffset(0)),
-        ("index block", block, SALT, ByteOffset(0)),
+        ("index header", INDEX.encode().to_vec(), INDEX_SALT, ByteOffset(0)),
+        ("index block", block, SALT, OFFSET),
         ("store file", IDENTITY.encode().to_vec(), Salt(0), ByteOffset(0)),
         ("closed file", CLOSED.encode().to_vec(), STORE_SALT, ByteOffset(0)),
         ("slot", SLOT_SAMPLE.encode(STORE, second_slot).to_vec(), STORE_SALT, second_slot),
@@ -206,54 +215,83 @@ fn slots_come_back() {
 /// Spec: INDEX-2, WIRE-7, WIRE-8
 #[test]
 fn index_headers_come_back() {
-    let bytes = INDEX.encode(SALT);
-    check_layout(INDEX, &bytes, |bytes| IndexFileHeader::decode(bytes, SALT));
-    check_version(&bytes, SALT, |bytes| IndexFileHeader::decode(bytes, SALT));
-    assert_eq!(rule_of(IndexFileHeader::decode(&bytes, Salt(1))), Rule::Checksum("index header"));
-    let reversed = IndexFileHeader { base: Position(71), ..INDEX };
-    assert_eq!(rule_of(IndexFileHeader::decode(&reversed.encode(SALT), SALT)), Rule::Range("next_position"));
+    let bytes = INDEX.encode();
+    check_layout(INDEX, &bytes, IndexFileHeader::decode);
+    check_version(&bytes, INDEX_SALT, IndexFileHeader::decode);
+    assert_eq!(INDEX.salt(), INDEX_SALT);
+    let rising = Root(std::array::from_fn(|i| u8::try_from(i).unwrap()));
+    assert_eq!(IndexFileHeader { root: rising, ..INDEX }.salt(), Salt(0x0706_0504_0302_0100));
 }
 
-/// Spec: INDEX-3
+/// Spec: INDEX-1, INDEX-3. What cannot be a file is refused, whatever its checksum says.
 #[test]
-fn index_blocks_come_back() {
-    let mut file = INDEX.encode(SALT).to_vec();
-    let kinds = [BlockKind::Streams, BlockKind::Events, BlockKind::Causes, BlockKind::Tags];
-    for (kind, content) in kinds.into_iter().zip([&b"abc"[..], b"", &[0; 40], b"d"]) {
-        let (start, block) = (file.len(), IndexBlock { kind, items: 3, content });
-        encode_block(&block, SALT, &mut file);
-        let (bytes, offset) = (&file[start..], ByteOffset::default().plus(start));
-        let decode = |bytes: &[u8]| decode_block(bytes, SALT, offset).whole().map(|(_, length)| length);
-        assert_eq!(decode_block(bytes, SALT, offset), Decoded::Whole((block, bytes.len())));
-        check_every_flip(bytes, |bytes| decode(bytes).is_some());
-        let need =
-            |length| if length < INDEX_BLOCK_HEADER_BYTES { INDEX_BLOCK_HEADER_BYTES } else { bytes.len() };
-        check_every_cut(bytes, need, |cut| decode_block(cut, SALT, offset));
-        assert_eq!(decode(&[bytes, b"more"].concat()), Some(bytes.len()));
-        assert_eq!(rule_of(decode_block(bytes, SALT, offset.plus(1))), Rule::Checksum("index block"));
-        assert_eq!(rule_of(decode_block(bytes, Salt(1), offset)), Rule::Checksum("index block"));
-    }
-}
-
-/// Spec: INDEX-3, WIRE-6, WIRE-8
-#[test]
-fn index_blocks_out_of_range_are_refused() {
-    let check = |header: [&[u8]; 4], content: &[u8], rule: Rule| {
-        let header = header.concat();
-        let sum = checksum(SALT, OFFSET, &[&header, content]).to_le_bytes();
-        assert_eq!(rule_of(decode_block(&[&header[..], &sum, content].concat(), SALT, OFFSET)), rule);
+fn index_headers_out_of_range_are_refused() {
+    let rule_of = |header: IndexFileHeader| rule_of(IndexFileHeader::decode(&header.encode()));
+    let whole = |header: IndexFileHeader| {
+        assert_eq!(IndexFileHeader::decode(&header.encode()), Decoded::Whole(header));
     };
-    let zero = [0; 4];
-    for kind in [[0, 0], [5, 0], [1, 1]] {
-        check([&kind, &[0, 0], &zero, &zero], b"", Rule::Unsupported("index block kind"));
+    let most = Position(INDEX.base.0 + u64::from(u32::MAX));
+    for next in [Position(0), Position(9), INDEX.base, Position(most.0 + 1), Position(u64::MAX)] {
+        assert_eq!(rule_of(IndexFileHeader { next, ..INDEX }), Rule::Range("next_position"), "{next}");
     }
-    check([&[1, 0], &[0, 0x80], &zero, &zero], b"", Rule::Unsupported("index block flag"));
-    for length in [1024 * 1024 + 1, u32::MAX] {
-        check([&[1, 0], &[0, 0], &zero, &length.to_le_bytes()], b"", Rule::Range("length"));
+    whole(IndexFileHeader { next: most, ..INDEX });
+    whole(IndexFileHeader { next: Position(11), streams: 1, new_streams: 1, ..INDEX });
+    whole(IndexFileHeader { leaf_blocks: 1, node_blocks: 0, levels: 0, ..INDEX });
+    for header in [
+        IndexFileHeader { filter_blocks: 0, ..INDEX },
+        IndexFileHeader { leaf_blocks: 0, ..INDEX },
+        IndexFileHeader { leaf_blocks: 0, node_blocks: 0, levels: 0, ..INDEX },
+        IndexFileHeader { leaf_blocks: 1, ..INDEX },
+        IndexFileHeader { node_blocks: 0, ..INDEX },
+        IndexFileHeader { levels: 0, ..INDEX },
+        IndexFileHeader { node_blocks: 0, levels: 0, ..INDEX },
+    ] {
+        assert_eq!(rule_of(header), Rule::Range("blocks"), "{header:?}");
     }
-    let longest = vec![7; INDEX_BLOCK_BYTES_MAX];
-    let mut bytes = Vec::new();
-    encode_block(&IndexBlock { kind: BlockKind::Tags, items: 1, content: &longest }, SALT, &mut bytes);
-    let (block, length) = decode_block(&bytes, SALT, ByteOffset(0)).whole().unwrap();
-    assert_eq!((block.content, length), (&longest[..], 16 + INDEX_BLOCK_BYTES_MAX));
+    for header in [
+        IndexFileHeader { streams: 61, ..INDEX },
+        IndexFileHeader { new_streams: 5, ..INDEX },
+        IndexFileHeader { first_id: INDEX.last_id, last_id: INDEX.first_id, ..INDEX },
+    ] {
+        assert_eq!(rule_of(header), Rule::Range("streams"), "{header:?}");
+    }
+    whole(IndexFileHeader { streams: 60, new_streams: 60, first_id: INDEX.last_id, ..INDEX });
+}
+
+/// Spec: INDEX-3. Where the parts stand, and how long it all is.
+#[test]
+fn index_headers_say_how_long_their_files_are() {
+    assert_eq!(INDEX.events(), 60);
+    let blocks = |events| {
+        let header = IndexFileHeader { next: Position(INDEX.base.0 + events), ..INDEX };
+        (header.row_blocks(), header.file_bytes())
+    };
+    let [one, two, three] = [1, 2, 3].map(|rows| (rows, 4096 * (1 + rows + 1 + 2 + 1)));
+    assert_eq!([1, 66, 67, 132, 133].map(blocks), [one, one, two, two, three]);
+    let most = u64::from(u32::MAX);
+    let header = IndexFileHeader {
+        next: Position(INDEX.base.0 + most),
+        filter_blocks: u32::MAX,
+        leaf_blocks: u32::MAX,
+        node_blocks: u32::MAX,
+        ..INDEX
+    };
+    assert_eq!(header.file_bytes(), 4096 * (1 + most.div_ceil(66) + 3 * most));
+    assert_eq!([0, 1, 1 << 34].map(index_block_offset), [4096, 8192, (1 << 46) + 4096].map(ByteOffset));
+    assert_eq!(index_block_offset(u64::MAX), ByteOffset(u64::MAX));
+}
+
+/// Spec: INDEX-3, WIRE-9. A block is bound to its place and to its file.
+#[test]
+fn index_blocks_are_checked() {
+    let (salt, offset) = (INDEX.salt(), index_block_offset(3));
+    let mut block: [u8; INDEX_BLOCK_BYTES] = std::array::from_fn(|i| u8::try_from(i % 251).unwrap());
+    let content = block;
+    seal_index_block(&mut block, salt, offset);
+    assert_eq!(block[..INDEX_CONTENT_BYTES], content[..INDEX_CONTENT_BYTES]);
+    assert_eq!(block[..], mended(&content, salt, offset));
+    let wrong = Err(Rule::Checksum("index block"));
+    assert_eq!(check_index_block(&block, salt, index_block_offset(2)), wrong);
+    assert_eq!(check_index_block(&block, Salt(salt.0 + 1), offset), wrong);
+    check_every_flip(&block, |bytes| check_index_block(bytes.try_into().unwrap(), salt, offset).is_ok());
 }

@@ -171,7 +171,7 @@ pub(super) fn rule_of<T: std::fmt::Debug>(decoded: Decoded<T>) -> Rule {
     }
 }
 
-fn any_name(bytes_max: usize) -> impl Strategy<Value = String> {
+pub(super) fn any_name(bytes_max: usize) -> impl Strategy<Value = String> {
     let lengths = prop_oneof![4 => 1..=40_usize, 1 => 1..=bytes_max];
     let names = lengths.prop_flat_map(|length| proptest::collection::vec(any::<char>(), length));
     names.prop_filter_map("a name", move |chars| {
@@ -190,7 +190,7 @@ fn any_number() -> impl Strategy<Value = u64> {
     (any::<u64>(), 0..64_u32).prop_map(|(bits, shift)| (bits >> shift).min(u64::MAX - 1))
 }
 
-fn any_id() -> impl Strategy<Value = EventId> {
+pub(super) fn any_id() -> impl Strategy<Value = EventId> {
     any::<u128>().prop_map(EventId::from_u128)
 }
 

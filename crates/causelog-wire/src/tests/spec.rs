@@ -1,6 +1,6 @@
 //! Tests that read SPEC.md: its tables are the code's constants and layouts.
 
-use causelog_types::{Depth, EventHash, EventId, EventKind, Hlc, Revision, limits};
+use causelog_types::{Coordinate, Depth, EventHash, EventId, EventKind, Hlc, Position, Revision, limits};
 use rmpv::Value;
 
 use super::samples::*;
@@ -34,7 +34,7 @@ fn byte_tables_are_the_layouts() {
         ("Closed file", &CLOSED_FILE, CLOSED_FILE_BYTES),
         ("Slot", &SLOT, SLOT_BYTES),
         ("Index header", &INDEX_HEADER, INDEX_HEADER_BYTES),
-        ("Index block header", &INDEX_BLOCK_HEADER, INDEX_BLOCK_HEADER_BYTES),
+        ("Index row", &INDEX_ROW, INDEX_ROW_BYTES),
     ];
     for (heading, layout, whole_bytes) in layouts {
         let rows = table(heading, &["field", "offset", "bytes", "meaning"]);
@@ -70,13 +70,16 @@ fn constants_are_the_codes() {
         ("FRAME_ERASED_BIT", format!("{FRAME_ERASED_BIT:#010x}")),
         ("FRAME_LENGTH_MASK", format!("{FRAME_LENGTH_MASK:#010x}")),
         ("SLOT_OFFSETS", SLOT_OFFSETS.map(|offset| offset.to_string()).join(", ")),
-        ("INDEX_BLOCK_BYTES_MAX", INDEX_BLOCK_BYTES_MAX.to_string()),
+        ("INDEX_BLOCK_BYTES", INDEX_BLOCK_BYTES.to_string()),
+        ("INDEX_CONTENT_BYTES", INDEX_CONTENT_BYTES.to_string()),
+        ("INDEX_ROWS_PER_BLOCK", INDEX_ROWS_PER_BLOCK.to_string()),
+        ("INDEX_VALUE_BYTES_MAX", INDEX_VALUE_BYTES_MAX.to_string()),
     ];
     let told = table("Constants", &["constant", "value"]);
     assert_eq!(told, coded.iter().map(|(name, value)| vec![*name, value]).collect::<Vec<_>>());
 }
 
-/// Spec: GROUP-8, INDEX-3
+/// Spec: GROUP-8
 #[test]
 fn enumerations_are_the_codes() {
     let header = GroupHeader {
@@ -93,11 +96,6 @@ fn enumerations_are_the_codes() {
         let bytes = GroupHeader { kind, ..header }.encode(SALT, OFFSET);
         (bytes[4].to_string(), bytes[6].to_string())
     };
-    let block = |kind| {
-        let mut bytes = Vec::new();
-        encode_block(&IndexBlock { kind, items: 0, content: &[] }, SALT, &mut bytes);
-        u16::from_le_bytes([bytes[0], bytes[1]]).to_string()
-    };
     let (lost, dropped) = (GroupKind::Gap(GapReason::Lost), GroupKind::Gap(GapReason::Dropped));
     let coded = [
         ("group kind", group(GroupKind::Events).0, "events"),
@@ -105,10 +103,6 @@ fn enumerations_are_the_codes() {
         ("gap reason", group(GroupKind::Events).1, "not"),
         ("gap reason", group(lost).1, "lost"),
         ("gap reason", group(dropped).1, "dropped"),
-        ("index block kind", block(BlockKind::Streams), "streams"),
-        ("index block kind", block(BlockKind::Events), "events"),
-        ("index block kind", block(BlockKind::Causes), "causes"),
-        ("index block kind", block(BlockKind::Tags), "tags"),
     ];
     let told = table("Enumerations", &["enumeration", "number", "meaning"]);
     assert_eq!(told.len(), coded.len());
@@ -169,76 +163,114 @@ fn header_keys_are_those_that_are_written() {
     assert_eq!(always.collect::<Vec<_>>(), shortest.collect::<Vec<_>>());
 }
 
-/// The parts of an item, each as its bytes stand, under the name that SPEC.md gives it.
+/// The parts of something, each as its bytes stand, under the name that SPEC.md gives it.
 type Parts = Vec<(&'static str, Vec<u8>)>;
 
-/// Items whose numbers all differ, so that none could stand in another's place, in the order of the parts.
-fn items() -> [(&'static str, Vec<u8>, Parts); 4] {
-    let text = |text: &str| [&u16::try_from(text.len()).unwrap().to_le_bytes()[..], text.as_bytes()].concat();
-    let (id, hash) = (EventId::from_u128(0x0102_0304_0506_0708_090a_0b0c_0d0e_0f10), EventHash([0x55; 32]));
-    let id_bytes = || id.as_u128().to_be_bytes().to_vec();
-    let event = EventRow {
-        id,
+/// What a cell of a table should say of these parts.
+fn named(parts: &Parts) -> String {
+    let named = |(name, bytes): &(&str, Vec<u8>)| match name.ends_with("text") {
+        true => (*name).to_owned(),
+        false => format!("{name} ({})", bytes.len()),
+    };
+    parts.iter().map(named).collect::<Vec<_>>().join(", ")
+}
+
+fn bytes_of(parts: &Parts) -> Vec<u8> {
+    parts.iter().flat_map(|(_, bytes)| bytes.clone()).collect()
+}
+
+/// Fields whose numbers all differ, so that none could stand in another's place.
+///
+/// Spec: WIRE-1, WIRE-2
+#[test]
+fn index_rows_are_the_layout() {
+    let row = IndexRow {
+        id: EventId::from_u128(0x0102_0304_0506_0708_090a_0b0c_0d0e_0f10),
         offset: 0x11,
         bytes: 0x12,
-        stream: 0x13,
-        kind: EventKind::from_bits(0x1415),
-        revision: Revision(0x16),
-        depth: Depth(0x17),
-        hlc: Hlc { wall_ms: 0x18, counter: 0x19 },
+        first_of_stream: true,
+        segment: 0x13,
+        stream: 0x14,
+        kind: EventKind::from_bits(0x1516),
+        revision: Revision(0x17),
+        depth: Depth(0x18),
+        hlc: Hlc { wall_ms: 0x19, counter: 0x1a },
     };
-    let encoded = |encode: &dyn Fn(&mut Vec<u8>)| {
-        let mut bytes = Vec::new();
-        encode(&mut bytes);
-        bytes
-    };
-    let stream = StreamRow { entity: "door:1", scope: "home", last_hash: hash };
-    let event_parts = vec![
-        ("id", id_bytes()),
-        ("offset of its frame", 0x11_u64.to_le_bytes().to_vec()),
-        ("length of its frame", 0x12_u32.to_le_bytes().to_vec()),
-        ("number of its stream", 0x13_u32.to_le_bytes().to_vec()),
-        ("kind", 0x1415_u16.to_le_bytes().to_vec()),
-        ("revision", 0x16_u64.to_le_bytes().to_vec()),
-        ("depth", 0x17_u32.to_le_bytes().to_vec()),
-        ("wall milliseconds", 0x18_u64.to_le_bytes().to_vec()),
-        ("counter", 0x19_u32.to_le_bytes().to_vec()),
+    let coded = [
+        ("id", row.id.as_u128().to_be_bytes().to_vec()),
+        ("offset", 0x11_u64.to_le_bytes().to_vec()),
+        ("length", 0x8000_0012_u32.to_le_bytes().to_vec()),
+        ("segment", 0x13_u32.to_le_bytes().to_vec()),
+        ("stream", 0x14_u32.to_le_bytes().to_vec()),
+        ("kind", 0x1516_u16.to_le_bytes().to_vec()),
+        ("revision", 0x17_u64.to_le_bytes().to_vec()),
+        ("depth", 0x18_u32.to_le_bytes().to_vec()),
+        ("wall_ms", 0x19_u64.to_le_bytes().to_vec()),
+        ("counter", 0x1a_u32.to_le_bytes().to_vec()),
     ];
-    let stream_parts = vec![
-        ("entity text", text("door:1")),
-        ("scope text", text("home")),
-        ("hash of its last event in the segment", hash.0.to_vec()),
+    let bytes = row.encode();
+    let found = INDEX_ROW.map(|field| (field.name, bytes[field.offset..field.offset + field.bytes].to_vec()));
+    assert_eq!(found, coded);
+    let later = IndexRow { first_of_stream: false, ..row };
+    assert_eq!(later.encode(), *replaced(&bytes, 27, &[0]));
+}
+
+/// A key of each table and a value, in the order of the tables.
+fn entries() -> [(&'static str, Vec<u8>, Parts, Option<Parts>); 7] {
+    let id = EventId::from_u128(0x0102_0304_0506_0708_090a_0b0c_0d0e_0f10);
+    let stream = Coordinate::new("door:1", "home").unwrap();
+    let at = |key: IndexKey| key.at(Position(0x1122)).as_bytes().to_vec();
+    let whole = |key: IndexKey| key.as_bytes().to_vec();
+    let id_as = |name| (name, id.as_u128().to_be_bytes().to_vec());
+    let (zero, position) = (("zero", vec![0]), ("position", vec![0, 0, 0, 0, 0, 0, 0x11, 0x22]));
+    let (entity, scope) = (("entity text", b"door:1".to_vec()), ("scope text", b"home".to_vec()));
+    let kind = ("kind", vec![0x15, 0x16]);
+    let head = vec![
+        ("number of the stream", vec![0x21, 0, 0, 0]),
+        ("row of its last event", vec![0x22, 0, 0, 0]),
+        ("hash of that event", vec![0x55; 32]),
     ];
-    let number = || ("number of the event", 0x20_u32.to_le_bytes().to_vec());
-    let (cause, tag) = (CauseRow { event: 0x20, cause: id }, TagRow { event: 0x20, tag: "night" });
+    let kinds = IndexKey::kind(EventKind::from_bits(0x1516));
+    let both = vec![entity.clone(), zero.clone(), scope.clone()];
+    let position = |parts: Parts| [parts, vec![position.clone()]].concat();
     [
-        ("streams", encoded(&|out| stream.encode(out)), stream_parts),
-        ("events", encoded(&|out| event.encode(out)), event_parts),
-        ("causes", encoded(&|out| cause.encode(out)), vec![number(), ("id of the cause", id_bytes())]),
-        ("tags", encoded(&|out| tag.encode(out)), vec![number(), ("tag text", text("night"))]),
+        ("effects", at(IndexKey::effects(id)), position(vec![id_as("id of a cause")]), None),
+        ("heads", whole(IndexKey::head(&stream)), both.clone(), Some(head)),
+        ("ids", whole(IndexKey::id(id)), vec![id_as("id")], Some(vec![("row", vec![0x22, 0, 0, 0])])),
+        ("kinds", at(kinds), position(vec![kind]), None),
+        ("scopes", at(IndexKey::scope("home")), position(vec![scope, zero.clone()]), None),
+        ("streams", at(IndexKey::stream(&stream)), position([both, vec![zero.clone()]].concat()), None),
+        ("tags", at(IndexKey::tag("night")), position(vec![("tag text", b"night".to_vec()), zero]), None),
     ]
 }
 
-/// Spec: WIRE-1, WIRE-2, WIRE-4
+/// Spec: WIRE-1, WIRE-2
 #[test]
-fn index_items_are_the_rows() {
-    let told = table("Index blocks", &["block", "item", "fields, in order"]);
-    let coded = items();
-    assert_eq!(told.len(), coded.len());
-    for (row, (block, bytes, parts)) in told.iter().zip(coded) {
-        let named = |(name, bytes): &(&str, Vec<u8>)| match name.ends_with("text") {
-            true => (*name).to_owned(),
-            false => format!("{name} ({})", bytes.len()),
-        };
-        assert_eq!((row[0], row[2]), (block, &*parts.iter().map(named).collect::<Vec<_>>().join(", ")));
-        assert_eq!(parts.into_iter().flat_map(|(_, part)| part).collect::<Vec<_>>(), bytes, "{block}");
+fn index_keys_are_those_of_the_table() {
+    let told = table("Index tables", &["table", "number", "key", "value"]);
+    assert_eq!(told.len(), entries().len());
+    for (row, (name, key, parts, value)) in told.iter().zip(entries()) {
+        let number: u8 = row[1].parse().unwrap();
+        assert_eq!((row[0], row[2]), (name, &*named(&parts)));
+        assert_eq!(key, [vec![number], bytes_of(&parts)].concat(), "{name}");
+        assert_eq!(IndexKey::holds_positions(&key), row[3] == "positions", "{name}");
+        assert_eq!(row[3], value.map_or("positions".to_owned(), |parts| named(&parts)));
     }
+    let head = StreamEntry { number: 0x21, last_row: 0x22, last_hash: EventHash([0x55; 32]) };
+    let [_, (_, _, _, Some(parts)), ..] = entries() else { panic!("heads have values") };
+    assert_eq!(head.encode()[..], bytes_of(&parts));
 }
 
 /// Spec: HASH-1
 #[test]
 fn contexts_are_the_codes() {
     let told = table("Hashes", &["hash", "context", "input"]);
-    let coded = [hash::PAYLOAD_CONTEXT, hash::EVENT_CONTEXT, hash::FIRST_ROOT_CONTEXT, hash::ROOT_CONTEXT];
+    let coded = [
+        hash::PAYLOAD_CONTEXT,
+        hash::EVENT_CONTEXT,
+        hash::FIRST_ROOT_CONTEXT,
+        hash::ROOT_CONTEXT,
+        hash::FILTER_CONTEXT,
+    ];
     assert_eq!(told.iter().map(|row| row[1]).collect::<Vec<_>>(), coded);
 }

@@ -37,10 +37,14 @@ fn examples() -> BTreeMap<&'static str, Example> {
 
 /// The text of an example as it stands in SPEC.md, to be put there when the format changes.
 fn as_text(name: &str, parameters: &[(&str, String)], bytes: &[u8]) -> String {
-    let parameters: Vec<_> = parameters.iter().map(|(name, value)| format!("{name} `{value}`")).collect();
     let line = |line: &[u8]| line.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ");
     let lines: Vec<_> = bytes.chunks(16).map(line).collect();
-    format!("Parameters: {}.\n\n```hex {name}\n{}\n```\n", parameters.join(", "), lines.join("\n"))
+    let parameters: Vec<_> = parameters.iter().map(|(name, value)| format!("{name} `{value}`")).collect();
+    let before = match parameters.is_empty() {
+        true => String::new(),
+        false => format!("Parameters: {}.\n\n", parameters.join(", ")),
+    };
+    format!("{before}```hex {name}\n{}\n```\n", lines.join("\n"))
 }
 
 /// Checks that SPEC.md holds this example, which is what the code makes of the same values, and gives its bytes.
@@ -275,84 +279,135 @@ fn the_slot() {
     assert_eq!(Slot::decode(&bytes, STORE, place), Decoded::Whole(slot));
 }
 
-/// Spec: INDEX-2, INDEX-3
-#[test]
-fn the_index_file() {
-    let (segment, hashes) = segment();
-    let header = IndexFileHeader {
+/// The header of the index file of the segment above.
+fn index_header(hashes: &[EventHash]) -> IndexFileHeader {
+    let root = hash::first_root(STORE);
+    IndexFileHeader {
         store: STORE,
-        segment: SegmentNumber(1),
-        segment_length: widen(segment.len()),
         base: Position(0),
         next: Position(2),
-        root: hashes.iter().fold(hash::first_root(STORE), |root, event| hash::next_root(root, *event)),
-        blocks: 1,
-    };
-    let block = IndexBlock { kind: BlockKind::Tags, items: 0, content: &[] };
-    let mut made = header.encode(SALT).to_vec();
-    encode_block(&block, SALT, &mut made);
-    let bytes = check_example("index", &[("salt", salt_text())], &made);
-    assert_eq!(IndexFileHeader::decode(&bytes, SALT), Decoded::Whole(header));
-    let (head, rest) = bytes.split_at(INDEX_HEADER_BYTES);
-    let decoded = decode_block(rest, SALT, ByteOffset(100)).whole().unwrap();
-    assert_eq!(decoded, (block, rest.len()));
-    let mut again = head.to_vec();
-    encode_block(&decoded.0, SALT, &mut again);
-    assert_eq!(again, bytes);
+        root_before: root,
+        root: hashes.iter().fold(root, |root, event| hash::next_root(root, *event)),
+        first_segment: SegmentNumber(1),
+        streams: 1,
+        new_streams: 1,
+        first_id: first_event().0.id,
+        last_id: second_event().0.id,
+        filter_blocks: 1,
+        leaf_blocks: 1,
+        node_blocks: 0,
+        levels: 0,
+    }
 }
 
-/// The index file of the segment above, as a writer makes it: a block for the streams, the events, the causes and
-/// the tags.
-///
-/// Spec: INDEX-2, INDEX-3, WIRE-4
+/// Spec: INDEX-2
 #[test]
-fn the_index_file_with_items() {
-    let (segment, hashes) = segment();
-    let events = [first_event().0, second_event().0];
-    let mut contents = [const { Vec::new() }; 4];
-    let [streams, rows, causes, tags] = &mut contents;
-    let stream = &events[0].coordinate;
-    StreamRow { entity: stream.entity(), scope: stream.scope(), last_hash: hashes[1] }.encode(streams);
-    let mut at = SEGMENT_HEADER_BYTES + GROUP_HEADER_BYTES;
-    for (number, event) in (0..).zip(&events) {
+fn the_index_header() {
+    let header = index_header(&segment().1);
+    let bytes = check_example("index-header", &[], &header.encode());
+    assert_eq!(IndexFileHeader::decode(&bytes), Decoded::Whole(header));
+    assert_eq!(bytes[76..84], header.salt().0.to_le_bytes());
+    assert_eq!(header.file_bytes(), 4 * 4096);
+}
+
+/// Spec: INDEX-3, WIRE-2
+#[test]
+fn the_index_rows() {
+    let (segment, _) = segment();
+    let (mut made, mut at) = (Vec::new(), SEGMENT_HEADER_BYTES + GROUP_HEADER_BYTES);
+    for event in [first_event().0, second_event().0] {
         let frame = decode_frame(&segment[at..], SALT, ByteOffset(widen(at))).whole().unwrap();
-        let bytes = u32::try_from(frame.bytes).unwrap();
-        let (kind, revision, DagPosition { depth, hlc, .. }) =
-            (event.kind, event.revision, event.dag.clone());
-        let row = EventRow { id: event.id, offset: widen(at), bytes, stream: 0, kind, revision, depth, hlc };
-        row.encode(rows);
-        event.dag.causes.iter().for_each(|cause| CauseRow { event: number, cause }.encode(causes));
-        event.tags.iter().for_each(|tag| TagRow { event: number, tag }.encode(tags));
+        let row = IndexRow {
+            id: event.id,
+            offset: widen(at),
+            bytes: u32::try_from(frame.bytes).unwrap(),
+            first_of_stream: event.revision == Revision(0),
+            segment: 0,
+            stream: 0,
+            kind: event.kind,
+            revision: event.revision,
+            depth: event.dag.depth,
+            hlc: event.dag.hlc,
+        };
+        made.extend(row.encode());
+        assert_eq!(IndexRow::decode(made.last_chunk().unwrap()), row);
         at += frame.bytes;
     }
-    let header = IndexFileHeader {
-        store: STORE,
-        segment: SegmentNumber(1),
-        segment_length: widen(segment.len()),
-        base: Position(0),
-        next: Position(2),
-        root: hashes.iter().fold(hash::first_root(STORE), |root, event| hash::next_root(root, *event)),
-        blocks: 4,
+    check_example("index-rows", &[], &made);
+}
+
+/// The entries of the index file of the segment above.
+fn index_entries(hashes: &[EventHash]) -> Vec<(IndexKey, Vec<u8>)> {
+    let [first, second] = [first_event().0, second_event().0];
+    let stream = &first.coordinate;
+    let head = StreamEntry { number: 0, last_row: 1, last_hash: hashes[1] };
+    vec![
+        (IndexKey::effects(first.id).at(Position(1)), vec![]),
+        (IndexKey::head(stream), head.encode().to_vec()),
+        (IndexKey::id(first.id), vec![0, 0, 0, 0]),
+        (IndexKey::id(second.id), vec![1, 0, 0, 0]),
+        (IndexKey::kind(first.kind).at(Position(0)), vec![]),
+        (IndexKey::kind(second.kind).at(Position(1)), vec![]),
+        (IndexKey::scope(stream.scope()).at(Position(0)), vec![1]),
+        (IndexKey::stream(stream).at(Position(0)), vec![1]),
+        (IndexKey::tag("night").at(Position(1)), vec![]),
+    ]
+}
+
+/// Spec: INDEX-3, INDEX-6
+#[test]
+fn the_index_leaf() {
+    let (_, hashes) = segment();
+    let mut leaf = NodeBuilder::default();
+    for (key, value) in index_entries(&hashes) {
+        assert!(leaf.add(key.as_bytes(), &value));
+    }
+    let mut block = [0; INDEX_BLOCK_BYTES];
+    leaf.finish(&mut block[..INDEX_CONTENT_BYTES]);
+    let offset = index_block_offset(2);
+    seal_index_block(&mut block, index_header(&hashes).salt(), offset);
+    let used = block[..INDEX_CONTENT_BYTES].iter().rposition(|byte| *byte != 0).unwrap() + 1;
+    let end = u32::from_le_bytes(*block.last_chunk().unwrap());
+    let parameters = [("offset", offset.to_string()), ("checksum", format!("{end:#010x}"))];
+    let bytes = check_example("index-leaf", &parameters, &block[..used]);
+
+    let mut content = bytes;
+    content.resize(INDEX_CONTENT_BYTES, 0);
+    assert_eq!(IndexNode::check(&content), Ok(()));
+    let node = IndexNode::of(&content);
+    let mut key = Vec::new();
+    for (i, (known, value)) in index_entries(&hashes).into_iter().enumerate() {
+        node.key_into(i, &mut key);
+        assert_eq!((&*key, node.value(i)), (known.as_bytes(), &*value));
+    }
+    assert_eq!(node.count(), 9);
+}
+
+/// Spec: HASH-1
+#[test]
+fn the_index_filter() {
+    let row = |blocks: u32| {
+        let (block, bits) = filter_bits(first_event().0.id, blocks);
+        let bits = bits.map(|bit| bit.to_string()).join(", ");
+        format!("| {blocks} | {block} | {bits} |\n")
     };
-    let kinds = [BlockKind::Streams, BlockKind::Events, BlockKind::Causes, BlockKind::Tags];
-    let mut made = header.encode(SALT).to_vec();
-    for ((kind, items), content) in kinds.into_iter().zip([1, 2, 1, 1]).zip(&contents) {
-        encode_block(&IndexBlock { kind, items, content }, SALT, &mut made);
-    }
-    let bytes = check_example("index-with-items", &[("salt", salt_text())], &made);
-    assert_eq!(IndexFileHeader::decode(&bytes, SALT), Decoded::Whole(header));
-    let mut at = INDEX_HEADER_BYTES;
-    for content in &contents {
-        let (block, length) = decode_block(&bytes[at..], SALT, ByteOffset(widen(at))).whole().unwrap();
-        assert_eq!(block.content, content);
-        at += length;
-    }
-    assert_eq!(at, bytes.len());
+    let text: String = [1, 7].map(row).concat();
+    assert!(SPEC.contains(&text), "SPEC.md should say:\n\n{text}");
 }
 
 /// Every example of SPEC.md is one of those above.
 #[test]
 fn no_example_is_left_out() {
-    let names = ["closed", "erased-frame", "frame", "index", "index-with-items", "segment", "slot", "store"];
+    let names = [
+        "closed",
+        "erased-frame",
+        "frame",
+        "index-header",
+        "index-leaf",
+        "index-rows",
+        "segment",
+        "slot",
+        "store",
+    ];
     assert_eq!(examples().into_keys().collect::<Vec<_>>(), names);
 }

@@ -71,6 +71,10 @@ impl Shared {
             Engine::Failed(poison) => Err(CloseError::Poisoned(poison)),
             Engine::Broken | Engine::Closed => Err(CloseError::Poisoned(Poison::Panicked)),
         };
+        // A machine that was given up has not told it.
+        if let Err(error) = self.index.close() {
+            tracing::warn!(%error, "the index was not closed in order; the next open tells it what it lacks");
+        }
         self.published.end();
         self.fan_out.end();
         let mut state = self.state.lock();

@@ -10,7 +10,7 @@ use crate::helpers::{Lab, all, bytes_of, door, event, id, names, stream, with_fi
 
 const FIRST: &str = "00000000000000000001.seg";
 
-/// Two segments, the first of them with an index file and a torn tail behind it; small, so that every byte of it
+/// Two segments, the first of them with a torn tail behind it; small, so that every byte of it
 /// can be tried.
 fn small_store(lab: &Lab) -> (MemoryStorage, Vec<Event>) {
     let disk = MemoryStorage::new();
@@ -30,7 +30,7 @@ fn small_store(lab: &Lab) -> (MemoryStorage, Vec<Event>) {
     let events = all(&store);
     std::mem::forget(store);
     let disk = disk.kill();
-    assert_eq!((names(&disk, ".seg").len(), names(&disk, ".idx").len()), (2, 1));
+    assert_eq!(names(&disk, ".seg").len(), 2);
     // The room made in advance is zeros: a few of them are enough.
     let second = names(&disk, ".seg").swap_remove(1);
     let mut bytes = bytes_of(&disk, &second);
@@ -93,7 +93,11 @@ fn check_every_byte(disk: &MemoryStorage, events: &[Event], stride: usize) {
     let jobs: Vec<(String, usize)> = disk
         .files()
         .into_iter()
-        .flat_map(|(name, bytes)| (0..bytes.len()).step_by(stride).map(move |at| (name.clone(), at)))
+        .flat_map(|(name, bytes)| {
+            // Index files are mostly zeros, and have tests of their own.
+            let stride = if name.ends_with(".idx") { 97 * stride } else { stride };
+            (0..bytes.len()).step_by(stride).map(move |at| (name.clone(), at))
+        })
         .collect();
     assert!(jobs.len() > 2000 / stride, "{}", jobs.len());
     let (even, odd): (Vec<_>, Vec<_>) = jobs.into_iter().enumerate().partition(|(number, _)| number % 2 == 0);
@@ -134,7 +138,7 @@ fn no_byte_of_a_closed_store_changes_what_is_served() {
     let lab = Lab::new();
     let (disk, events) = small_store(&lab);
     lab.open(&disk).close().unwrap();
-    assert_eq!(names(&disk, "closed").len(), 1);
+    assert_eq!((names(&disk, "closed").len(), names(&disk, ".idx").len()), (1, 1));
     check_every_byte(&disk, &events, 4);
 }
 

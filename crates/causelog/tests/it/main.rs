@@ -20,6 +20,8 @@ mod golden;
 #[cfg(test)]
 mod golden_script;
 #[cfg(test)]
+mod growth;
+#[cfg(test)]
 mod held;
 #[cfg(test)]
 mod helpers;

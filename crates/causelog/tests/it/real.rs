@@ -224,12 +224,13 @@ fn a_replaced_lock_file_is_seen_at_the_rotation() {
     fill_segment(&store);
     fs::remove_file(path.join("lock")).unwrap();
     fs::write(path.join("lock"), b"").unwrap();
-    let before = names_in(&path);
+    let logs = || names_in(&path).into_iter().filter(|name| !name.contains(".idx")).collect::<Vec<_>>();
+    let before = logs();
     let mut error = None;
     for _ in 0..6 {
         error = error.or(store.append(crate::helpers::long_event(&door(), 900)).err());
     }
     let error = error.expect("the writer has rotated in a directory that is not its own");
     assert!(error.to_string().contains("lock file was replaced"), "{error}");
-    assert_eq!(names_in(&path), before);
+    assert_eq!(logs(), before);
 }
