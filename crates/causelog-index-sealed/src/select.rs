@@ -92,21 +92,21 @@ impl Run {
 /// What a row must be like, whatever clause has found it.
 struct Filter<'a> {
     region: &'a Region,
-    /// The numbers of the library's streams.
-    library: Range<u32>,
+    /// The numbers of the streams that do not show: the library's own, unless they are asked for.
+    hidden_streams: Range<u32>,
 }
 
 impl<'a> Filter<'a> {
     fn of(file: &IndexFile, region: &'a Region) -> Result<Self, Unusable> {
-        let library = match region.has_library_events() {
+        let hidden_streams = match region.has_library_events() {
             true => 0..0,
             false => numbers_from(file, &IndexKey::heads_of_prefix("$"))?,
         };
-        Ok(Self { region, library })
+        Ok(Self { region, hidden_streams })
     }
 
     fn passes(&self, row: &IndexRow) -> bool {
-        let hidden = row.kind.is_library() || self.library.contains(&row.stream);
+        let hidden = row.kind.is_library() || self.hidden_streams.contains(&row.stream);
         self.region.revision_range().contains(&row.revision) && (self.region.has_library_events() || !hidden)
     }
 }
