@@ -380,3 +380,31 @@ fn a_file_of_events_that_were_replaced_is_not_used() {
         }
     }
 }
+
+/// After the close nothing is written, whatever questions find: somebody else may have the directory.
+///
+/// Spec: INDEX-11, LOCK-1
+#[test]
+fn nothing_is_written_after_the_close() {
+    let storage = store(EVENTS);
+    let (log, snapshot) = open(&storage);
+    let due = whole(&log, &snapshot);
+    for files in [IndexFiles::Maintained, IndexFiles::MaintainedInline] {
+        let left = MemoryStorage::from_files(storage.files());
+        let (log, snapshot) = open(&left);
+        let index = SealedIndex::open(&log, &snapshot, files, TAIL_BYTES);
+        index.close().unwrap();
+        for name in names(&left, ".idx") {
+            // Every block of rows and of the table, none of which has been read.
+            let file = Storage::open(&left, &name, Access::OpenOrCreate).unwrap();
+            let bytes = bytes_of(&left, &name);
+            for at in (INDEX_BLOCK_BYTES + 8..bytes.len()).step_by(INDEX_BLOCK_BYTES) {
+                file.write_at(&[!bytes[at]], u64::try_from(at).unwrap()).unwrap();
+            }
+        }
+        let before = left.mutations();
+        check_same(&*index, &due, EVENTS);
+        assert_eq!(left.mutations(), before, "{files:?}");
+        assert_eq!(log.store(), index.watermark().unwrap().unwrap().store);
+    }
+}
