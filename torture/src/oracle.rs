@@ -192,7 +192,7 @@ impl Oracle {
             (Status::Absent, Some(_)) => bail!("it was reported as not written and is there"),
             (Status::Acknowledged(receipt), Some(event)) => {
                 let header = &event.header;
-                let same = (header.position, header.revision, event.hash)
+                let same = (header.position, header.revision, event.hash())
                     == (receipt.position, receipt.revision, receipt.hash);
                 // Without its sync an event may be lost, and appended again elsewhere.
                 ensure!(same, "it was acknowledged as {receipt:?} and stands at {:?}", header.position);
@@ -222,7 +222,7 @@ fn receipt_of(event: &Event) -> AppendReceipt {
         id: event.header.id,
         position: event.header.position,
         revision: event.header.revision,
-        hash: event.hash,
+        hash: event.hash(),
         location: causelog_types::Location {
             segment: causelog_types::SegmentNumber(0),
             offset: causelog_types::ByteOffset(0),

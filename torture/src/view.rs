@@ -101,7 +101,7 @@ fn check_index(index: &dyn Index, events: &[Event], draw: &Draw) -> anyhow::Resu
         let head = heads.insert(&event.header.coordinate, event);
         let due = head.map_or(0, |head| head.header.revision.0 + 1);
         ensure!(event.header.revision.0 == due, "a stream's revisions have a gap");
-        ensure!(event.header.previous_hash == head.map(|head| head.hash), "a stream's chain is broken");
+        ensure!(event.header.previous_hash == head.map(|head| head.hash()), "a stream's chain is broken");
     }
     ensure!(counts.events == as_of.0, "it counts {} events of {as_of}", counts.events);
     ensure!(counts.streams == u64::try_from(heads.len())?, "it counts {} streams", counts.streams);
@@ -109,7 +109,7 @@ fn check_index(index: &dyn Index, events: &[Event], draw: &Draw) -> anyhow::Resu
     for (stream, told) in streams.iter().zip(index.heads(&streams, as_of)?) {
         let (told, due) = (told.context("a stream has no head")?, heads[stream]);
         ensure!(
-            told.position == due.header.position && told.hash.is_none_or(|hash| hash == due.hash),
+            told.position == due.header.position && told.hash.is_none_or(|hash| hash == due.hash()),
             "a head is wrong"
         );
     }

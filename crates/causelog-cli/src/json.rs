@@ -82,7 +82,7 @@ pub(crate) fn event(event: &Event) -> Value {
         "payload_version": header.payload_version,
         "payload_hash": header.payload_hash.to_string(),
         "previous_hash": header.previous_hash.map(|hash| hash.to_string()),
-        "hash": event.hash.to_string(),
+        "hash": event.hash().to_string(),
         "erased": event.payload.is_none(),
         "payload": event.payload.as_ref().map(payload),
     })

@@ -12,7 +12,7 @@ use causelog_segment::FrameReader;
 use causelog_types::{Event, EventId, Position};
 
 use crate::ReadError;
-use crate::query::read_entry;
+use crate::query::{Payloads, read_entry};
 
 /// How many effects are asked of the index at once.
 const PAGE: usize = 256;
@@ -79,7 +79,7 @@ impl Ancestors {
         while self.frontier.peek().is_some_and(|next| next.0.position == entry.position) {
             self.frontier.pop();
         }
-        let event = read_entry(&mut self.walk.frames, &entry)?;
+        let event = read_entry(&mut self.walk.frames, &entry, Payloads::Hashed)?;
         let causes = event.header.dag.causes.as_slice();
         let found = self.walk.index.lookup(causes, self.walk.as_of)?;
         for (cause, entry) in causes.iter().zip(found) {
@@ -136,7 +136,7 @@ impl Descendants {
                 _ => break,
             }
         }
-        read_entry(&mut self.walk.frames, &entry)
+        read_entry(&mut self.walk.frames, &entry, Payloads::Hashed)
     }
 }
 

@@ -40,7 +40,7 @@ mod verify;
 pub use compare::{IndexQuestion, IndexReport};
 pub use error::ReadError;
 pub use graph::{Ancestors, Descendants};
-pub use query::{Events, Gaps, Query};
+pub use query::{Events, Gaps, Payloads, Query};
 pub use reader::Reader;
 pub use verify::Checker;
 pub use verify::{Finding, FindingKind, VerifyReport, verify, verify_against, verify_telling};

@@ -10,7 +10,7 @@ use causelog_types::{Coordinate, Event, EventId, Position, StoreHead, StreamHead
 use crate::ReadError;
 use crate::compare::{IndexReport, compare};
 use crate::graph::{Ancestors, Descendants};
-use crate::query::{Events, Query, read_entry};
+use crate::query::{Events, Payloads, Query, read_entry};
 
 /// The read side of a store. Every answer is as of the end that was published when the question was asked.
 ///
@@ -94,7 +94,9 @@ impl Reader {
     pub fn get(&self, id: EventId) -> Result<Option<Event>, ReadError> {
         let snapshot = self.published.load();
         match self.index.lookup(&[id], snapshot.end.position)?.first() {
-            Some(Some(entry)) => read_entry(&mut self.log.frames(&snapshot), entry).map(Some),
+            Some(Some(entry)) => {
+                read_entry(&mut self.log.frames(&snapshot), entry, Payloads::Hashed).map(Some)
+            }
             _ => Ok(None),
         }
     }

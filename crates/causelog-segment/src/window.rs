@@ -15,14 +15,16 @@ pub(crate) struct Window {
     /// Nothing at or after this offset is read.
     limit: u64,
     start: u64,
+    /// Room for what is read, of which the beginning is filled.
     bytes: Vec<u8>,
+    filled: usize,
     /// Whether the file ends where they end.
     to_end: bool,
 }
 
 impl Window {
     pub(crate) fn new(file: NamedFile, limit: u64) -> Self {
-        Self { file, limit, start: 0, bytes: Vec::new(), to_end: false }
+        Self { file, limit, start: 0, bytes: Vec::new(), filled: 0, to_end: false }
     }
 
     pub(crate) fn file(&self) -> &NamedFile {
@@ -38,12 +40,12 @@ impl Window {
         let left = usize::try_from(self.limit.saturating_sub(offset.0)).unwrap_or(usize::MAX);
         let count = count.min(left);
         let inside = offset.0.checked_sub(self.start).and_then(|from| usize::try_from(from).ok());
-        let have = inside.is_some_and(|from| self.to_end || self.bytes.len().saturating_sub(from) >= count);
+        let have = inside.is_some_and(|from| self.to_end || self.filled.saturating_sub(from) >= count);
         if !have {
             self.fill(offset, count.max(AHEAD_BYTES.min(left)))?;
         }
         let from = usize::try_from(offset.0 - self.start).unwrap_or(usize::MAX);
-        let all = self.bytes.get(from..).unwrap_or_default();
+        let all = self.bytes.get(from..self.filled).unwrap_or_default();
         Ok(&all[..count.min(all.len())])
     }
 
@@ -51,13 +53,13 @@ impl Window {
         // A length that a file claims is believed only as far as the file goes.
         let there = self.file.length()?.saturating_sub(offset.0);
         let most = count.min(usize::try_from(there).unwrap_or(usize::MAX));
-        self.bytes.clear();
         self.to_end = false;
         self.start = offset.0;
-        self.bytes.resize(most, 0);
-        let read = self.file.read(&mut self.bytes, offset.0)?;
-        self.bytes.truncate(read);
-        self.to_end = read < count;
+        // What is read over needs no zeros before.
+        self.bytes.resize(most.max(self.bytes.len()), 0);
+        self.filled = 0;
+        self.filled = self.file.read(&mut self.bytes[..most], offset.0)?;
+        self.to_end = self.filled < count;
         Ok(())
     }
 

@@ -36,10 +36,7 @@ impl Coordinate {
             limit: limits::ENTITY_BYTES_MAX,
         };
         let entity_bytes = u16::try_from(entity.len()).map_err(too_long)?;
-        let mut text = String::with_capacity(entity.len() + scope.len());
-        text.push_str(entity);
-        text.push_str(scope);
-        Ok(Self { text: text.into(), entity_bytes })
+        Ok(Self { text: joined(entity, scope), entity_bytes })
     }
 
     /// Who: the first half of the name.
@@ -59,6 +56,21 @@ impl Coordinate {
     pub fn is_library(&self) -> bool {
         self.text.starts_with('$')
     }
+}
+
+/// Two texts, one behind the other. Most are short: they are put together without an allocation of their own.
+fn joined(first: &str, second: &str) -> Arc<str> {
+    let mut short = [0; 64];
+    let whole = first.len() + second.len();
+    if let Some(room) = short.get_mut(..whole) {
+        let (head, tail) = room.split_at_mut(first.len());
+        head.copy_from_slice(first.as_bytes());
+        tail.copy_from_slice(second.as_bytes());
+        if let Ok(text) = std::str::from_utf8(room) {
+            return text.into();
+        }
+    }
+    [first, second].concat().into()
 }
 
 impl Ord for Coordinate {

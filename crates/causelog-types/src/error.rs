@@ -109,6 +109,10 @@ pub(crate) fn check_text(what: &'static str, text: &str, limit: usize) -> Result
     if text.len() > limit {
         return Err(InvalidValue::TooLong { what, bytes: text.len(), limit });
     }
+    // Most texts are ASCII without any: that is told from their bytes.
+    if text.bytes().all(|byte| matches!(byte, 0x20..=0x7e)) {
+        return Ok(());
+    }
     match text.char_indices().find(|(_, c)| c.is_control()) {
         Some((at, _)) => Err(InvalidValue::ControlCharacter { what, at }),
         None => Ok(()),

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -44,14 +45,16 @@ pub struct Header {
 }
 
 /// An event as it stands in the log.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Event {
     /// What the log says of it.
     pub header: Header,
-    /// The hash of its header.
-    pub hash: EventHash,
     /// Its data; `None` when it has been erased.
     pub payload: Option<Payload>,
+    /// Its header's bytes, and behind them its payload's unless that has been erased.
+    stored: Arc<[u8]>,
+    header_bytes: u32,
+    hash_header: fn(&[u8]) -> EventHash,
 }
 
 impl Header {
@@ -71,12 +74,58 @@ impl Header {
 }
 
 impl Event {
+    /// Takes a header that was read, and the bytes it was read from: `stored` begins with as many as the header
+    /// has, and the payload's value begins at `payload` of them unless it has been erased. `hash_header` is the
+    /// format's hash of a header.
+    #[must_use]
+    pub fn from_stored(
+        header: Header,
+        stored: &[u8],
+        header_bytes: u32,
+        payload: Option<u32>,
+        hash_header: fn(&[u8]) -> EventHash,
+    ) -> Self {
+        let stored = stored.into();
+        let payload = payload.map(|start| Payload::within(&stored, start));
+        Self { header, payload, stored, header_bytes, hash_header }
+    }
+
+    /// The hash of its header, computed anew at each call.
+    #[must_use]
+    pub fn hash(&self) -> EventHash {
+        (self.hash_header)(self.stored_header())
+    }
+
+    fn stored_header(&self) -> &[u8] {
+        let count = usize::try_from(self.header_bytes).unwrap_or(usize::MAX);
+        &self.stored[..count.min(self.stored.len())]
+    }
+
     /// Decodes the payload as a type of the caller's choice.
     ///
     /// # Errors
     /// [`InvalidValue::PayloadErased`], or [`InvalidValue::PayloadDecoding`] when it is not of that type.
     pub fn decode<T: DeserializeOwned>(&self) -> Result<T, InvalidValue> {
         self.payload.as_ref().ok_or(InvalidValue::PayloadErased)?.decode()
+    }
+}
+
+impl PartialEq for Event {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.header, &self.payload, self.stored_header())
+            == (&other.header, &other.payload, other.stored_header())
+    }
+}
+
+impl Eq for Event {}
+
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Event")
+            .field("header", &self.header)
+            .field("hash", &self.hash())
+            .field("payload", &self.payload)
+            .finish()
     }
 }
 

@@ -19,7 +19,8 @@ impl Tags {
     /// # Errors
     /// More than 16 tags, one given twice, or one that is empty, too long or holds a control character.
     pub fn new<T: AsRef<str>>(tags: impl IntoIterator<Item = T>) -> Result<Self, InvalidValue> {
-        let mut all: Vec<Box<str>> = Vec::new();
+        let tags = tags.into_iter();
+        let mut all: Vec<Box<str>> = Vec::with_capacity(tags.size_hint().0.min(limits::TAGS_MAX));
         for tag in tags {
             check_tag(tag.as_ref())?;
             all.push(tag.as_ref().into());

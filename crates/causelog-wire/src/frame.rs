@@ -1,6 +1,6 @@
 //! Frames: one event each, its header and its payload under one checksum.
 
-use causelog_types::{ByteOffset, Event, EventHash, Header, Payload, limits};
+use causelog_types::{ByteOffset, Event, EventHash, Header, limits};
 
 use crate::checksum::checksum;
 use crate::fixed::FixedReader;
@@ -9,7 +9,7 @@ use crate::{Decoded, Flaw, Rule, Salt, decode_header, hash};
 
 /// A salt before a payload: a MessagePack `bin` of 16 bytes.
 const PAYLOAD_SALT_MARKER: [u8; 2] = [0xc4, 16];
-const PAYLOAD_SALT_BYTES: usize = 18;
+const PAYLOAD_SALT_BYTES: u8 = 18;
 
 /// One event as it stands in a segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub struct Frame<'a> {
     pub header_bytes: &'a [u8],
     /// The payload's bytes as they stand there, with its salt before it if it has one.
     pub stored_payload: &'a [u8],
+    /// Both, as they follow each other.
+    body: &'a [u8],
     /// Whether the payload has been erased: its bytes are zeros.
     pub erased: bool,
     /// The frame's whole length.
@@ -32,7 +34,7 @@ impl<'a> Frame<'a> {
     pub fn payload(&self) -> Option<&'a [u8]> {
         match (self.erased, self.header.salted) {
             (true, _) => None,
-            (false, true) => Some(&self.stored_payload[PAYLOAD_SALT_BYTES..]),
+            (false, true) => Some(&self.stored_payload[usize::from(PAYLOAD_SALT_BYTES)..]),
             (false, false) => Some(self.stored_payload),
         }
     }
@@ -58,7 +60,14 @@ impl<'a> Frame<'a> {
     /// The same, when nothing else is wanted of the frame.
     #[must_use]
     pub fn into_event(self) -> Event {
-        Event { hash: self.hash(), payload: self.payload().map(Payload::from_stored), header: self.header }
+        // A header has at most 16 KiB.
+        let header_bytes = u32::try_from(self.header_bytes.len()).unwrap_or(u32::MAX);
+        let (stored, payload) = match (self.erased, self.header.salted) {
+            (true, _) => (self.header_bytes, None),
+            (false, true) => (self.body, Some(header_bytes + u32::from(PAYLOAD_SALT_BYTES))),
+            (false, false) => (self.body, Some(header_bytes)),
+        };
+        Event::from_stored(self.header, stored, header_bytes, payload, hash::event)
     }
 }
 
@@ -101,12 +110,12 @@ fn read_body(body: &[u8], erased: bool, offset: ByteOffset) -> Result<Frame<'_>,
     let (header_bytes, stored_payload) = body.split_at(length);
     check_payload(header.salted, erased, stored_payload)
         .map_err(|rule| Flaw { rule, offset: body_offset.plus(length) })?;
-    Ok(Frame { header, header_bytes, stored_payload, erased, bytes: FRAME_PREFIX_BYTES + body.len() })
+    Ok(Frame { header, header_bytes, stored_payload, body, erased, bytes: FRAME_PREFIX_BYTES + body.len() })
 }
 
 /// What every stored payload is like, asked right before it is written and right after it is read.
 pub(crate) fn check_payload(salted: bool, erased: bool, stored: &[u8]) -> Result<(), Rule> {
-    let salt_bytes = if salted { PAYLOAD_SALT_BYTES } else { 0 };
+    let salt_bytes = if salted { usize::from(PAYLOAD_SALT_BYTES) } else { 0 };
     if stored.len() <= salt_bytes {
         return Err(Rule::Payload);
     }

@@ -149,10 +149,10 @@ struct Fields<'a> {
 impl<'a> Fields<'a> {
     fn read(reader: &mut Reader<'a>) -> Result<Self, Flaw> {
         let mut fields = Self::default();
-        let mut last: &str = "";
+        let mut last: &[u8] = &[];
         for i in 0..reader.map()? {
-            let key = reader.text()?;
-            if i > 0 && key <= last {
+            let key = reader.key()?;
+            if i > 0 && !ascends(last, key) {
                 return Err(reader.flaw(Rule::NotCanonical("its keys do not ascend")));
             }
             fields.read_value(key, reader)?;
@@ -161,35 +161,33 @@ impl<'a> Fields<'a> {
         Ok(fields)
     }
 
-    fn read_value(&mut self, key: &'a str, reader: &mut Reader<'a>) -> Result<(), Flaw> {
-        match key {
-            "b" => self.batch_remaining = narrow(reader, "b")?,
-            "c" => self.causes = read_causes(reader)?,
-            "d" => self.depth = Depth(narrow(reader, "d")?),
-            "e" => self.entity = Some(reader.text()?),
-            "g" => self.evidence = Some(read_evidence(reader)?),
-            "h" => self.payload_hash = Some(reader.binary()?),
-            "i" => self.id = Some(read_id(reader)?),
-            "k" => self.kind = Some(EventKind::from_bits(narrow_any(reader, "k")?)),
-            "n" => self.counter = narrow(reader, "n")?,
-            "o" => self.occurred_ms = Some(reader.int()?),
-            "p" => self.previous_hash = Some(EventHash(reader.binary()?)),
-            "q" => self.position = Some(reader.uint()?),
-            "r" => self.revision = narrow(reader, "r")?,
-            "s" => self.scope = Some(reader.text()?),
-            "t" => self.tags = read_tags(reader)?,
-            "v" => self.payload_version = narrow(reader, "v")?,
-            "w" => self.wall_ms = Some(reader.uint()?),
-            "x" => self.correlation = Some(read_id(reader)?),
-            "z" => {
+    fn read_value(&mut self, key: &[u8], reader: &mut Reader<'a>) -> Result<(), Flaw> {
+        match *key {
+            [b'b'] => self.batch_remaining = narrow(reader, "b")?,
+            [b'c'] => self.causes = read_causes(reader)?,
+            [b'd'] => self.depth = Depth(narrow(reader, "d")?),
+            [b'e'] => self.entity = Some(reader.text()?),
+            [b'g'] => self.evidence = Some(read_evidence(reader)?),
+            [b'h'] => self.payload_hash = Some(reader.binary()?),
+            [b'i'] => self.id = Some(read_id(reader)?),
+            [b'k'] => self.kind = Some(EventKind::from_bits(narrow_any(reader, "k")?)),
+            [b'n'] => self.counter = narrow(reader, "n")?,
+            [b'o'] => self.occurred_ms = Some(reader.int()?),
+            [b'p'] => self.previous_hash = Some(EventHash(reader.binary()?)),
+            [b'q'] => self.position = Some(reader.uint()?),
+            [b'r'] => self.revision = narrow(reader, "r")?,
+            [b's'] => self.scope = Some(reader.text()?),
+            [b't'] => self.tags = read_tags(reader)?,
+            [b'v'] => self.payload_version = narrow(reader, "v")?,
+            [b'w'] => self.wall_ms = Some(reader.uint()?),
+            [b'x'] => self.correlation = Some(read_id(reader)?),
+            [b'z'] => {
                 reader.yes()?;
                 self.salted = true;
             }
-            unknown => match unknown.bytes().next() {
-                Some(b'A'..=b'Z') => return Err(reader.flaw(Rule::Unsupported("header key"))),
-                Some(b'a'..=b'z') => reader.skip(limits::NESTING_MAX)?,
-                _ => return Err(reader.flaw(Rule::KeyName)),
-            },
+            [b'A'..=b'Z', ..] => return Err(reader.flaw(Rule::Unsupported("header key"))),
+            [b'a'..=b'z', ..] => reader.skip(limits::NESTING_MAX)?,
+            _ => return Err(reader.flaw(Rule::KeyName)),
         }
         Ok(())
     }
@@ -228,6 +226,14 @@ impl<'a> Fields<'a> {
             Ok(()) => Ok(header),
             Err(rule) => Err(broken(rule)),
         }
+    }
+}
+
+/// Whether one key comes after another. Nearly all are of one letter.
+fn ascends(last: &[u8], key: &[u8]) -> bool {
+    match (last, key) {
+        ([last], [key]) => last < key,
+        _ => last < key,
     }
 }
 
@@ -279,13 +285,13 @@ fn read_causes(reader: &mut Reader<'_>) -> Result<Causes, Flaw> {
 
 fn read_tags(reader: &mut Reader<'_>) -> Result<Tags, Flaw> {
     let count = read_count(reader, limits::TAGS_MAX, "t")?;
-    let mut tags: Vec<&str> = Vec::with_capacity(count);
-    for _ in 0..count {
-        let tag = reader.text()?;
-        if tags.last().is_some_and(|last| *last >= tag) {
+    let mut tags = [""; limits::TAGS_MAX];
+    let tags = &mut tags[..count];
+    for i in 0..count {
+        tags[i] = reader.text()?;
+        if i > 0 && tags[i - 1] >= tags[i] {
             return Err(reader.flaw(Rule::NotCanonical("its tags do not ascend")));
         }
-        tags.push(tag);
     }
     Tags::new(tags).map_err(|_| reader.flaw(Rule::Value("t")))
 }

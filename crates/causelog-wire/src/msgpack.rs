@@ -161,6 +161,18 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// A text that is a key, by its bytes.
+    #[inline]
+    pub(crate) fn key(&mut self) -> Result<&'a [u8], Flaw> {
+        match self.bytes.get(self.at..) {
+            Some([0xa1, letter, ..]) if letter.is_ascii() => {
+                self.at += 2;
+                Ok(std::slice::from_ref(letter))
+            }
+            _ => self.text().map(str::as_bytes),
+        }
+    }
+
     pub(crate) fn text(&mut self) -> Result<&'a str, Flaw> {
         let length = match self.byte()? {
             fix @ 0xa0..=0xbf => usize::from(fix & 0x1f),

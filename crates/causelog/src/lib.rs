@@ -59,8 +59,8 @@ pub use causelog_io::{
     MemoryStorage, Random, RealStorage, SeededRandom, Storage, SystemClock, SystemRandom,
 };
 pub use causelog_reader::{
-    Ancestors, Descendants, Finding, FindingKind, Gaps, IndexQuestion, IndexReport, Query, ReadError,
-    VerifyReport, verify, verify_against, verify_telling,
+    Ancestors, Descendants, Finding, FindingKind, Gaps, IndexQuestion, IndexReport, Payloads, Query,
+    ReadError, VerifyReport, verify, verify_against, verify_telling,
 };
 pub use causelog_segment::{Damage, DamageKind, Left, LogError, OpenReport, Progress, TornTail};
 pub use causelog_types::{

@@ -235,7 +235,7 @@ impl Model {
 /// An event is the one that was acknowledged.
 pub(crate) fn assert_event(event: &Event, stored: &Stored) {
     let (header, offer) = (&event.header, &stored.offer);
-    assert_eq!((header.id, event.hash), (offer.id, stored.hash));
+    assert_eq!((header.id, event.hash()), (offer.id, stored.hash));
     assert_eq!((header.position.0, header.revision.0), (stored.position, stored.revision));
     assert_eq!((&header.coordinate, header.kind), (&offer.coordinate(), kind(offer.kind)));
     assert_eq!(header.dag.causes.as_slice(), offer.causes);

@@ -229,7 +229,7 @@ fn read(sample: &Sample, store: &Store) -> Result<Served> {
         match store.head(stream) {
             Ok(Some(head)) => {
                 let known = sample.events.iter().find(|known| known.header.position == head.position);
-                ensure!(known.is_some_and(|known| known.hash == head.hash), "a wrong head of {stream}");
+                ensure!(known.is_some_and(|known| known.hash() == head.hash), "a wrong head of {stream}");
             }
             Ok(None) => {}
             Err(error) => served.said = served.said.or(Some(said_by_read(&error))),

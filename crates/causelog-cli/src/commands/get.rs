@@ -65,7 +65,7 @@ fn rows(event: &Event) -> Vec<(&'static str, String)> {
         }
         None => {}
     }
-    rows.push(("hash", event.hash.to_string()));
+    rows.push(("hash", event.hash().to_string()));
     rows.push(("payload", payload(event)));
     rows
 }

@@ -93,7 +93,7 @@ struct RegionArgs {
 }
 
 pub(crate) fn run(args: ReadArgs, out: &mut dyn Write) -> Result<Status, Failure> {
-    let mut query = Query::new(args.region.region()?);
+    let mut query = Query::new(args.region.region()?).hashed();
     if args.reverse {
         query = query.backwards();
     }

@@ -30,7 +30,7 @@ fn frames_come_back() {
         assert_eq!((frame.erased, frame.bytes), (false, bytes.len()));
         assert_eq!(frame.hash(), hash::event(&encoded(&header)));
         let event = frame.to_event();
-        assert_eq!((event.header, event.hash), (header, frame.hash()));
+        assert_eq!((event.hash(), event.header), (frame.hash(), header));
         assert_eq!(event.payload.unwrap().as_bytes(), b"\xa3abc");
     }
 }

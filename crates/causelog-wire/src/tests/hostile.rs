@@ -43,7 +43,7 @@ fn check_event_decoders(bytes: &[u8], salt: Salt, offset: ByteOffset) {
             let mut again = GroupBuffer::new();
             assert_eq!(
                 again.push(&frame.header, frame.stored_payload).map(|pushed| pushed.hash),
-                Ok(event.hash)
+                Ok(event.hash())
             );
         }
     }

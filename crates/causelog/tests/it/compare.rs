@@ -87,7 +87,7 @@ pub(crate) fn check_store(store: &Store, disk: &MemoryStorage, model: &Model) {
         let previous = model.events[..at].iter().rfind(|before| before.offer.stream == stored.offer.stream);
         assert_eq!(event.header.previous_hash, previous.map(|before| before.receipt.hash), "event {at}");
         let hash = hash_on_disk(disk, stored);
-        assert_eq!(event.hash.0, hash, "event {at}");
+        assert_eq!(event.hash().0, hash, "event {at}");
         root = next_root(root, hash);
     }
     assert_eq!(store.end().root.0, root);
@@ -121,7 +121,7 @@ fn check_event(event: &Event, at: usize, stored: &Stored) {
         (receipt.id, receipt.position, receipt.revision),
         (offer.id, header.position, header.revision)
     );
-    assert_eq!(receipt.hash, event.hash, "event {at}");
+    assert_eq!(receipt.hash, event.hash(), "event {at}");
 }
 
 /// The hash of the header as it stands on disk, where the receipt says.

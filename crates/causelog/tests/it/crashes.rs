@@ -204,7 +204,7 @@ fn a_failed_write_or_sync_poisons_until_the_store_is_opened_again() {
             assert!(matches!(second.kind(), AppendErrorKind::Poisoned(_)), "{second}");
             assert!(second.to_string().contains("open the store again"), "{second}");
             assert_eq!(store.end(), end);
-            assert_eq!(store.get(first.id).unwrap().unwrap().hash, first.hash);
+            assert_eq!(store.get(first.id).unwrap().unwrap().hash(), first.hash);
             assert_eq!(store.get(id(2)).unwrap(), None);
             assert!(store.verify().unwrap().is_sound());
             assert!(store.close().is_err());

@@ -71,7 +71,7 @@ pub(crate) fn summary(store: &Store) -> Outcome<String> {
         let event = event?;
         let (header, dag) = (&event.header, &event.header.dag);
         let place = format!("{} {} {} {}", header.coordinate, header.revision, dag.depth, dag.hlc);
-        lines.push(format!("{place} {} {}", header.id, event.hash));
+        lines.push(format!("{place} {} {}", header.id, event.hash()));
     }
     lines.push(String::new());
     Ok(lines.join("\n"))

@@ -64,7 +64,7 @@ fn lessons_4_5_a_batch_goes_on_with_its_own_events() {
     for chain in [of("door:1"), of("siren")] {
         assert_eq!(chain[0].header.previous_hash, None);
         for (revision, pair) in (1..).zip(chain.windows(2)) {
-            assert_eq!(pair[1].header.previous_hash, Some(pair[0].hash));
+            assert_eq!(pair[1].header.previous_hash, Some(pair[0].hash()));
             assert_eq!(pair[1].header.revision.0, revision);
         }
     }

@@ -57,7 +57,7 @@ fn a_frame_is_at_most_as_long_as_configured() {
     let store = options().frame_bytes_max(1024).open_in(lab.environment(&disk)).unwrap();
     assert_eq!(all(&store).last(), Some(&last));
     let again = long_event(&door(), longest - 1).with_id(last.header.id);
-    assert_eq!(store.append(again).unwrap().hash, last.hash);
+    assert_eq!(store.append(again).unwrap().hash, last.hash());
 }
 
 /// Spec: WIRE-6, WIRE-12

@@ -105,7 +105,7 @@ fn check_once(
     assert_eq!(events.len(), before.len() + 3, "{context}: lost or doubled");
     for receipt in settled.iter().chain([later]) {
         let stored = &events[usize::try_from(receipt.position.0).unwrap()];
-        assert_eq!((stored.header.id, stored.hash), (receipt.id, receipt.hash), "{context}");
+        assert_eq!((stored.header.id, stored.hash()), (receipt.id, receipt.hash), "{context}");
     }
     assert!(store.verify().unwrap().is_sound(), "{context}");
     assert_eq!(all(&Lab::new().open(&disk.power_cut())), events, "{context}");
@@ -299,7 +299,7 @@ fn many_callers_settle_what_panics_left_unknown() {
     receipts.sort_unstable_by_key(|receipt| receipt.position);
     let events = all(&store);
     let due: Vec<_> = receipts.iter().map(|receipt| (receipt.id, receipt.hash)).collect();
-    assert_eq!(events.iter().map(|event| (event.header.id, event.hash)).collect::<Vec<_>>(), due);
+    assert_eq!(events.iter().map(|event| (event.header.id, event.hash())).collect::<Vec<_>>(), due);
     assert!(receipts.iter().any(|receipt| receipt.outcome == Outcome::Found), "no panic came after a sync");
     assert_eq!(all(&lab.open(&disk.power_cut())), events);
 }

@@ -142,7 +142,7 @@ pub(crate) fn check_read(events: &[Event], outcomes: &[Outcome], context: &str) 
                 }
                 if let Told::Acknowledged(receipts) = &outcome.told {
                     let hashes =
-                        batch.iter().zip(receipts).all(|(event, receipt)| event.hash == receipt.hash);
+                        batch.iter().zip(receipts).all(|(event, receipt)| event.hash() == receipt.hash);
                     assert!(hashes, "{context}: changed after it was acknowledged: {outcome:?}");
                 }
                 rest = later;

@@ -93,7 +93,7 @@ fn of_many_racers_one_wins_each_revision() {
     // What was acknowledged is durable without a close.
     let found = lab.open(&disk.power_cut());
     for receipt in &won {
-        assert_eq!(found.get(receipt.id).unwrap().unwrap().hash, receipt.hash);
+        assert_eq!(found.get(receipt.id).unwrap().unwrap().hash(), receipt.hash);
     }
     assert_eq!(found.end(), store.end());
     assert!(found.verify().unwrap().is_sound());

@@ -180,7 +180,7 @@ fn damage_in_a_sealed_segment_is_an_error_where_it_is_read() {
     let store = lab.open(&damaged);
     assert!(store.get(events[0].header.id).is_err());
     assert_eq!(store.get(events[1].header.id).unwrap().as_ref(), Some(&events[1]));
-    assert_eq!(store.get(second.id).unwrap().unwrap().hash, second.hash);
+    assert_eq!(store.get(second.id).unwrap().unwrap().hash(), second.hash);
     let mut read = store.read(causelog::Region::all());
     assert!(read.next().unwrap().is_err());
     assert!(read.next().is_none(), "nothing follows an error");

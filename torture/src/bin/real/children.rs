@@ -221,7 +221,7 @@ type Sight = Vec<(EventId, EventHash)>;
 /// A store that is opened now, what one shows that was opened before, and what the new one shows.
 fn look(directory: &Path, held: Option<&Store>) -> anyhow::Result<(Store, Sight, Sight)> {
     let sight = |store: &Store| -> anyhow::Result<Sight> {
-        Ok(all(store)?.iter().map(|event| (event.header.id, event.hash)).collect())
+        Ok(all(store)?.iter().map(|event| (event.header.id, event.hash())).collect())
     };
     let store = Store::open_read_only(directory)?;
     let before = held.map(sight).transpose()?.unwrap_or_default();

@@ -36,7 +36,7 @@ fn summary(store: &Store) -> Result<String> {
         let event = event?;
         let (header, dag) = (&event.header, &event.header.dag);
         let place = format!("{} {} {} {}", header.coordinate, header.revision, dag.depth, dag.hlc);
-        lines.push_str(&format!("{place} {} {}\n", header.id, event.hash));
+        lines.push_str(&format!("{place} {} {}\n", header.id, event.hash()));
     }
     Ok(lines)
 }

@@ -223,7 +223,7 @@ fn check_shown(events: &[Event], shown: Option<(u64, EventHash)>) -> anyhow::Res
     let Some((count, hash)) = shown else { return Ok(()) };
     let last = usize::try_from(count)?.checked_sub(1).and_then(|last| events.get(last));
     let Some(last) = last else { bail!("a reader was shown {count} events, and {} are there", events.len()) };
-    ensure!(last.hash == hash, "a reader was shown {hash} as event {count}, and {} is there", last.hash);
+    ensure!(last.hash() == hash, "a reader was shown {hash} as event {count}, and {} is there", last.hash());
     Ok(())
 }
 
