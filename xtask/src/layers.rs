@@ -24,7 +24,7 @@ const fn layer(
 #[rustfmt::skip]
 pub(crate) const LAYERS: &[Layer] = &[
     layer("causelog-types",        &[], &["rmp-serde", "serde", "thiserror", "uuid"]),
-    layer("causelog-io",           &[], &["getrandom", "parking_lot", "rustix", "shuttle", "thiserror"]),
+    layer("causelog-io",           &[], &["getrandom", "memmap2", "parking_lot", "rustix", "shuttle", "thiserror"]),
     layer("causelog-wire",         &["types"], &["blake3", "crc32fast", "thiserror"]),
     layer("causelog-gate",         &["types"], &["thiserror"]),
     layer("causelog-index",        &["types"], &["hashbrown", "parking_lot", "proptest", "thiserror"]),

@@ -70,6 +70,8 @@ enum What {
 #[derive(Clone, Copy, ValueEnum)]
 enum Backend {
     Sealed,
+    /// The default backend, with files mapped.
+    Mapped,
     Memory,
     Redb,
 }
@@ -237,6 +239,7 @@ fn measure(path: &Path, events: u64, backend: Backend, open_only: bool, only: &s
     let begun = Instant::now();
     let options = match backend {
         Backend::Sealed => Options::default(),
+        Backend::Mapped => Options::default().maps(true),
         Backend::Memory => Options::default().index(Arc::new(MemoryIndex::new())),
         Backend::Redb => Options::default().index(Arc::new(RedbIndex::open(path.with_extension("redb"))?)),
     };

@@ -1,7 +1,5 @@
 //! A walk over the entries of an index file's table, in the order of their keys.
 
-use std::sync::Arc;
-
 use causelog_wire::IndexNode;
 
 use crate::file::{Block, IndexFile, Unusable, Use};
@@ -11,7 +9,7 @@ use crate::file::{Block, IndexFile, Unusable, Use};
 pub(crate) struct Entries<'a> {
     file: &'a IndexFile,
     leaf: u32,
-    block: Arc<Block>,
+    block: Block,
     at: usize,
     keep: Keep,
 }
@@ -86,11 +84,11 @@ impl<'a> Entries<'a> {
     }
 }
 
-fn leaf(file: &IndexFile, number: u32, keep: Keep) -> Result<Arc<Block>, Unusable> {
+fn leaf(file: &IndexFile, number: u32, keep: Keep) -> Result<Block, Unusable> {
     let number = file.first_leaf() + u64::from(number);
     match keep {
         Keep::Yes => file.block(number, Use::Node),
-        Keep::No => file.read(number, Use::Node).map(Arc::new),
+        Keep::No => file.read(number, Use::Node),
     }
 }
 

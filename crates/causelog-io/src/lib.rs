@@ -58,7 +58,7 @@ pub use error::IoError;
 pub use helpers::{read_exact_at, read_up_to_at, write_once_at};
 pub use memory::{Fault, MemoryStorage, Operation};
 pub use real::RealStorage;
-pub use storage::{Access, Entry, EntryKind, File, FileId, LockKind, Storage};
+pub use storage::{Access, Entry, EntryKind, File, FileId, LockKind, Mapped, Storage};
 pub use system::{ManualClock, SeededRandom, SystemClock, SystemRandom};
 
 /// The examples of the README, run as tests.

@@ -31,6 +31,7 @@ use crate::{Access, Entry, EntryKind, File, FileId, Storage};
 #[derive(Clone, Debug)]
 pub struct MemoryStorage {
     disk: Arc<Mutex<Disk>>,
+    maps: bool,
 }
 
 impl Default for MemoryStorage {
@@ -50,13 +51,13 @@ impl MemoryStorage {
     /// that it holds.
     #[must_use]
     pub fn created() -> Self {
-        Self::with(Disk::new(Vec::new(), OwnName::Pending))
+        Self::of(Disk::new(Vec::new(), OwnName::Pending))
     }
 
     /// A directory of these files, all durable. Of two with one name, the later stays.
     #[must_use]
     pub fn from_files(files: Vec<(String, Vec<u8>)>) -> Self {
-        Self::with(Disk::new(files, OwnName::Durable))
+        Self::of(Disk::new(files, OwnName::Durable))
     }
 
     /// All files as a process sees them, by name.
@@ -73,7 +74,7 @@ impl MemoryStorage {
     /// the record are gone; the limit of space stays.
     #[must_use]
     pub fn power_cut(&self) -> Self {
-        Self::with(self.disk.lock().after_power_cut())
+        self.another(self.disk.lock().after_power_cut())
     }
 
     /// Another directory, as this one may be found after a power cut now: with some of what was not synced.
@@ -93,7 +94,7 @@ impl MemoryStorage {
             assert!(drawn < bound, "{drawn} was drawn, and not a number below {bound}");
             drawn
         };
-        Self::with(self.disk.lock().after_power_cut_by(&mut checked))
+        self.another(self.disk.lock().after_power_cut_by(&mut checked))
     }
 
     /// Another directory, as this one would be found after its process was killed now: everything a process saw,
@@ -102,7 +103,7 @@ impl MemoryStorage {
     /// Locks, planned faults and the record are gone; the limit of space stays.
     #[must_use]
     pub fn kill(&self) -> Self {
-        Self::with(self.disk.lock().after_kill())
+        self.another(self.disk.lock().after_kill())
     }
 
     /// Makes an operation fail: the next one is number 0. Several can be planned, one for each number.
@@ -162,8 +163,18 @@ impl MemoryStorage {
         self.disk.lock().space = bytes;
     }
 
-    fn with(disk: Disk) -> Self {
-        Self { disk: Arc::new(Mutex::new(disk)) }
+    /// The same directory, with files that can be mapped ([`File::map`]): as copies, which show no later change.
+    #[must_use]
+    pub fn with_maps(&self) -> Self {
+        Self { maps: true, ..self.clone() }
+    }
+
+    fn of(disk: Disk) -> Self {
+        Self { disk: Arc::new(Mutex::new(disk)), maps: false }
+    }
+
+    fn another(&self, disk: Disk) -> Self {
+        Self { maps: self.maps, ..Self::of(disk) }
     }
 }
 
@@ -191,6 +202,7 @@ impl Storage for MemoryStorage {
             inode,
             handle,
             writable,
+            maps: self.maps,
         }))
     }
 

@@ -1,6 +1,7 @@
 //! A directory of the file system.
 
 mod file;
+mod map;
 mod platform;
 
 use std::fs;
@@ -22,6 +23,7 @@ pub struct RealStorage {
     path: PathBuf,
     directory: platform::Directory,
     created: bool,
+    maps: bool,
 }
 
 impl RealStorage {
@@ -64,6 +66,15 @@ impl RealStorage {
         self.created
     }
 
+    /// The same, with files that can be mapped ([`File::map`]).
+    ///
+    /// A mapped file must not be cut and its device must not fail while it is read: the system then ends the process
+    /// instead of reporting an error.
+    #[must_use]
+    pub fn with_maps(self) -> Self {
+        Self { maps: true, ..self }
+    }
+
     /// Where it is: absolute, with links resolved.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -75,7 +86,7 @@ impl RealStorage {
         if !fs::metadata(&path)?.is_dir() {
             return Err(io::ErrorKind::NotADirectory.into());
         }
-        Ok(Self { directory: platform::Directory::open(&path)?, path, created })
+        Ok(Self { directory: platform::Directory::open(&path)?, path, created, maps: false })
     }
 
     fn path_of(&self, name: &str) -> io::Result<PathBuf> {
@@ -118,7 +129,7 @@ impl Storage for RealStorage {
         if !file.metadata()?.is_file() {
             return Err(not_regular(name));
         }
-        Ok(Arc::new(RealFile::new(file)))
+        Ok(Arc::new(RealFile::new(file, self.maps)))
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {

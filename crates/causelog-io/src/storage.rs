@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::ops::Deref;
 use std::sync::Arc;
 
 /// One directory that holds a store.
@@ -68,6 +69,38 @@ pub trait File: Send + Sync {
 
     /// Which file it is.
     fn id(&self) -> io::Result<FileId>;
+
+    /// Its first `bytes`, as they stand in memory; `None` where the storage does not map files. Asked only of what
+    /// nobody changes or cuts any more.
+    fn map(&self, bytes: u64) -> io::Result<Option<Mapped>> {
+        let _ = bytes;
+        Ok(None)
+    }
+}
+
+/// The beginning of a file, mapped into memory. Cloning is cheap.
+#[derive(Clone)]
+pub struct Mapped(Arc<dyn Deref<Target = [u8]> + Send + Sync>);
+
+impl Mapped {
+    /// Takes what a storage has mapped.
+    pub fn new(bytes: impl Deref<Target = [u8]> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(bytes))
+    }
+}
+
+impl Deref for Mapped {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Mapped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Mapped({} bytes)", self.len())
+    }
 }
 
 /// What stands in a directory.

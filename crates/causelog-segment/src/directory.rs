@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use causelog_io::{
-    Access, Entry, EntryKind, File, FileId, IoError, LockKind, Storage, read_up_to_at, write_once_at,
+    Access, Entry, EntryKind, File, FileId, IoError, LockKind, Mapped, Storage, read_up_to_at, write_once_at,
 };
 
 use causelog_types::planted;
@@ -192,6 +192,16 @@ impl NamedFile {
     /// The system refuses; what had been written since the last sync may or may not be durable.
     pub fn sync(&self) -> Result<(), IoError> {
         self.file.sync_data().map_err(self.failed("sync"))
+    }
+
+    /// Its first `bytes` as they stand in memory, where the storage maps files and can map this one. Asked only of what
+    /// is not changed any more.
+    #[must_use]
+    pub fn map(&self, bytes: u64) -> Option<Mapped> {
+        self.file.map(bytes).unwrap_or_else(|error| {
+            tracing::debug!(file = self.path, %error, "it is not mapped, but read");
+            None
+        })
     }
 
     pub(crate) fn allocate(&self, offset: u64, bytes: u64) -> Result<(), IoError> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use causelog_io::IoError;
+use causelog_io::{IoError, Mapped};
 use causelog_types::{ByteOffset, Event, Location, Position, Root, SegmentNumber, StoreHead, StoreId, widen};
 use causelog_wire::{Decoded, Frame, StoreIdentity, decode_frame};
 
@@ -226,6 +226,8 @@ pub struct FrameReader {
 struct OpenSegment {
     segment: Arc<Segment>,
     window: Window,
+    /// What is read instead, if it is mapped.
+    map: Option<Mapped>,
     /// Where the frame read last ends.
     last_end: u64,
 }
@@ -245,7 +247,11 @@ impl FrameReader {
         let salt = open.segment.header().salt;
         let follows = offset.0.checked_sub(open.last_end).is_some_and(|gap| gap <= NEIGHBOUR_BYTES);
         open.last_end = offset.0.saturating_add(bytes.into());
-        let there: &[u8] = if follows {
+        let there: &[u8] = if let Some(map) = &open.map {
+            let from = usize::try_from(offset.0).unwrap_or(usize::MAX);
+            let rest = map.get(from..).unwrap_or_default();
+            &rest[..count.min(rest.len())]
+        } else if follows {
             open.window.get(offset, count)?
         } else {
             let left = usize::try_from(open.window.limit().saturating_sub(offset.0)).unwrap_or(usize::MAX);
@@ -293,8 +299,10 @@ impl FrameReader {
             // In a damaged log its successor may be missing.
             None => u64::MAX,
         };
-        let window = Window::new(segment.file()?, limit);
-        Ok(OpenSegment { segment: Arc::clone(segment), window, last_end: 0 })
+        let file = segment.file()?;
+        let sealed = sealed_end(segments, i).filter(|end| end.length == limit);
+        let map = sealed.and_then(|end| segment.map(&file, end));
+        Ok(OpenSegment { segment: Arc::clone(segment), window: Window::new(file, limit), map, last_end: 0 })
     }
 }
 

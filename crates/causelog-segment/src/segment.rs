@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use causelog_io::{Access, IoError};
+use causelog_io::{Access, IoError, Mapped};
 use causelog_types::{Position, Root, SegmentNumber};
 use causelog_wire::SegmentHeader;
 use parking_lot::Mutex;
@@ -16,6 +16,7 @@ pub struct Segment {
     header: SegmentHeader,
     directory: Directory,
     handle: Mutex<Option<NamedFile>>,
+    map: Mutex<Option<Mapped>>,
 }
 
 /// The segments of a log, in order.
@@ -23,7 +24,7 @@ pub type SegmentList = Arc<[Arc<Segment>]>;
 
 impl Segment {
     pub(crate) fn new(header: SegmentHeader, directory: Directory, handle: Option<NamedFile>) -> Self {
-        Self { header, directory, handle: Mutex::new(handle) }
+        Self { header, directory, handle: Mutex::new(handle), map: Mutex::default() }
     }
 
     /// What its file begins with.
@@ -62,7 +63,18 @@ impl Segment {
     /// Keeps its file open no longer.
     pub(crate) fn let_go(&self) {
         let file = self.handle.lock().take();
-        drop(file);
+        let map = self.map.lock().take();
+        drop((file, map));
+    }
+
+    /// Its valid part, once it has a successor, as it stands in memory where the storage maps files. It is kept as long
+    /// as the file is.
+    pub(crate) fn map(&self, file: &NamedFile, end: SegmentEnd) -> Option<Mapped> {
+        if let Some(map) = &*self.map.lock() {
+            return Some(map.clone());
+        }
+        let map = file.map(end.length)?;
+        Some(self.map.lock().get_or_insert(map).clone())
     }
 
     /// Its file, for a single use: what walks over all segments must not keep all of them open.

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use crate::memory::disk::Disk;
 use crate::memory::node::length;
 use crate::memory::plan::{Course, Operation, sync_failed};
-use crate::{File, FileId, LockKind};
+use crate::{File, FileId, LockKind, Mapped};
 
 /// A handle: one for each call of `open`, with a lock of its own.
 pub(super) struct MemoryFile {
@@ -18,6 +18,7 @@ pub(super) struct MemoryFile {
     pub(super) inode: u64,
     pub(super) handle: u64,
     pub(super) writable: bool,
+    pub(super) maps: bool,
 }
 
 impl MemoryFile {
@@ -141,6 +142,17 @@ impl File for MemoryFile {
         let mut disk = self.disk.lock();
         disk.begin(Operation::Id { name: self.name() })?;
         Ok(FileId { device: 0, inode: self.inode })
+    }
+
+    fn map(&self, bytes: u64) -> io::Result<Option<Mapped>> {
+        if !self.maps {
+            return Ok(None);
+        }
+        let mut disk = self.disk.lock();
+        disk.begin(Operation::Len { name: self.name() })?;
+        let there = usize::try_from(bytes).ok().and_then(|bytes| disk.node(self.inode).current.get(..bytes));
+        let copy = there.ok_or(io::ErrorKind::UnexpectedEof)?.to_vec();
+        Ok(Some(Mapped::new(copy)))
     }
 }
 

@@ -4,18 +4,19 @@ use std::fs::{self, TryLockError};
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::real::platform;
-use crate::{File, FileId, LockKind};
+use crate::real::{map, platform};
+use crate::{File, FileId, LockKind, Mapped};
 
 /// An open file; its lock is the system's, on the open file and not on the process.
 pub(super) struct RealFile {
     file: fs::File,
     locked: AtomicBool,
+    maps: bool,
 }
 
 impl RealFile {
-    pub(super) fn new(file: fs::File) -> Self {
-        Self { file, locked: AtomicBool::new(false) }
+    pub(super) fn new(file: fs::File, maps: bool) -> Self {
+        Self { file, locked: AtomicBool::new(false), maps }
     }
 
     fn extend(&self, end: u64) -> io::Result<()> {
@@ -88,6 +89,13 @@ impl File for RealFile {
 
     fn id(&self) -> io::Result<FileId> {
         platform::id(&self.file.metadata()?)
+    }
+
+    fn map(&self, bytes: u64) -> io::Result<Option<Mapped>> {
+        match self.maps {
+            true => map::beginning(&self.file, bytes).map(Some),
+            false => Ok(None),
+        }
     }
 }
 

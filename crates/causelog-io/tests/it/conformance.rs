@@ -197,3 +197,26 @@ fn a_lock_ends_with_its_last_handle_and_stays_through_a_rename() -> io::Result<(
         Ok(())
     })
 }
+
+/// Files are mapped where that was asked for, as far as they go; what is mapped stays when its name is gone.
+#[test]
+fn files_are_mapped_where_that_was_asked_for() -> io::Result<()> {
+    on_both(|storage| {
+        save(storage, "a", b"abcdef")?;
+        assert!(storage.open("a", Access::Read)?.map(6)?.is_none());
+        Ok(())
+    })?;
+    let directory = tempfile::tempdir()?;
+    let storages: [&dyn Storage; 2] =
+        [&RealStorage::open(directory.path())?.with_maps(), &MemoryStorage::new().with_maps()];
+    for storage in storages {
+        save(storage, "a", b"abcdef")?;
+        let file = storage.open("a", Access::Read)?;
+        let map = file.map(4)?.unwrap();
+        storage.remove("a")?;
+        assert_eq!(&*map.clone(), b"abcd");
+        assert_eq!(&*file.map(6)?.unwrap(), b"abcdef");
+        assert_eq!(kind_of(file.map(7)), Some(ErrorKind::UnexpectedEof));
+    }
+    Ok(())
+}

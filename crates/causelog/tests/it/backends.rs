@@ -10,6 +10,8 @@ use crate::helpers::{Lab, options};
 /// Which index answers.
 pub(crate) enum Backend {
     Default,
+    /// The same, with files mapped.
+    Mapped,
     Memory,
     /// A database on a disk of its own, which ends as the store's does.
     Redb(MemoryStorage),
@@ -19,6 +21,7 @@ impl Backend {
     pub(crate) fn open(&self, lab: &Lab, disk: &MemoryStorage) -> Store {
         let index: Arc<dyn Index> = match self {
             Self::Default => return lab.open(disk),
+            Self::Mapped => return lab.open(&disk.with_maps()),
             Self::Memory => Arc::new(MemoryIndex::new()),
             Self::Redb(disk) => {
                 let disk = Arc::new(disk.clone());

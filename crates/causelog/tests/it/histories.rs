@@ -380,6 +380,14 @@ proptest! {
         check_history(Backend::Default, steps)?;
     }
 
+    /// The same with sealed segments and index files mapped.
+    ///
+    /// Spec: REGION-5, READ-4, READ-5, READ-7
+    #[test]
+    fn any_history_is_as_the_model_says_from_maps(steps in vec(step(), 1..40)) {
+        check_history(Backend::Mapped, steps)?;
+    }
+
     /// The same with everything in memory: no backend answers otherwise than the model.
     ///
     /// Spec: REGION-5, READ-5, INDEX-7

@@ -69,7 +69,8 @@ fn try_store(lab: &Lab, disk: &MemoryStorage, events: &[Event], context: &str) {
     let sound = report.as_ref().is_ok_and(|report| report.is_sound());
     let read_only = lab.try_open_read_only(disk);
     let files = disk.files();
-    for (how, store) in [("read-only", read_only), ("to write", lab.try_open(disk))] {
+    let mapped = lab.try_open_read_only(&disk.with_maps());
+    for (how, store) in [("read-only", read_only), ("mapped", mapped), ("to write", lab.try_open(disk))] {
         match store {
             Err(error) => assert!(!sound, "{context}: refused {how} ({error}), but sound: {report:?}"),
             Ok(store) => {

@@ -5,7 +5,7 @@ use crate::File;
 
 #[test]
 fn extending_without_allocation_never_shrinks() -> io::Result<()> {
-    let file = RealFile::new(tempfile::tempfile()?);
+    let file = RealFile::new(tempfile::tempfile()?, false);
     file.write_at(b"abc", 0)?;
     file.extend(2)?;
     assert_eq!(file.len()?, 3);
