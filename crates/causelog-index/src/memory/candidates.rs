@@ -4,6 +4,7 @@ use std::collections::BinaryHeap;
 use std::collections::binary_heap::PeekMut;
 use std::ops::Range;
 
+use super::list::{RowList, Walk};
 use super::plan::Plan;
 use super::row::Row;
 use crate::Direction;
@@ -16,11 +17,11 @@ pub(super) enum Candidates<'a> {
     Merge(Merge<'a>),
 }
 
-/// Several lists, each of which rises, as one.
+/// Several lists as one.
 pub(super) struct Merge<'a> {
     direction: Direction,
     /// What has not been taken of each list.
-    rest: Vec<&'a [Row]>,
+    rest: Vec<Walk<'a>>,
     /// The next row of each list that has one, by its rank: the greatest rank comes first.
     next: BinaryHeap<(Rank, usize)>,
     last: Option<Row>,
@@ -51,32 +52,28 @@ impl Iterator for Candidates<'_> {
 }
 
 impl<'a> Merge<'a> {
-    fn new(mut lists: Vec<&'a [Row]>, rows: &Range<Row>, direction: Direction) -> Self {
-        for list in &mut lists {
-            let start = list.partition_point(|row| *row < rows.start);
-            let end = start + list[start..].partition_point(|row| *row < rows.end);
-            *list = &list[start..end];
-        }
+    fn new(lists: Vec<&'a RowList>, rows: &Range<Row>, direction: Direction) -> Self {
+        let mut rest: Vec<Walk<'a>> = lists.iter().map(|list| list.walk(rows, direction)).collect();
         let mut next = Vec::with_capacity(lists.len());
-        for (number, list) in lists.iter_mut().enumerate() {
-            next.extend(take(list, direction).map(|rank| (rank, number)));
+        for (number, list) in rest.iter_mut().enumerate() {
+            next.extend(list.next().map(|row| (rank(row, direction), number)));
         }
-        Self { direction, rest: lists, next: next.into(), last: None }
+        Self { direction, rest, next: next.into(), last: None }
     }
 
     fn next(&mut self) -> Option<Row> {
         loop {
             let mut top = self.next.peek_mut()?;
-            let (rank, number) = *top;
-            match take(&mut self.rest[number], self.direction) {
-                Some(next) => *top = (next, number),
+            let (first, number) = *top;
+            match self.rest[number].next() {
+                Some(next) => *top = (rank(next, self.direction), number),
                 None => {
                     PeekMut::pop(top);
                 }
             }
             let row = match self.direction {
-                Direction::Forwards => Row(!rank),
-                Direction::Backwards => Row(rank),
+                Direction::Forwards => Row(!first),
+                Direction::Backwards => Row(first),
             };
             if self.last.replace(row) != Some(row) {
                 return Some(row);
@@ -85,15 +82,9 @@ impl<'a> Merge<'a> {
     }
 }
 
-/// Takes the next row of a list.
-fn take(list: &mut &[Row], direction: Direction) -> Option<Rank> {
-    let (row, rest) = match direction {
-        Direction::Forwards => list.split_first()?,
-        Direction::Backwards => list.split_last()?,
-    };
-    *list = rest;
-    Some(match direction {
+fn rank(row: Row, direction: Direction) -> Rank {
+    match direction {
         Direction::Forwards => !row.0,
         Direction::Backwards => row.0,
-    })
+    }
 }

@@ -1,79 +1,60 @@
-//! The ids of the rows, and the rows by id.
+//! The rows by id.
 //!
-//! The tables hold row numbers alone and compare the ids in their column. Beside each row stands half of its hash,
-//! so that a table that grows reads nothing else, and there are many tables, so that each grows by little: readers
-//! wait for that.
+//! The tables hold row numbers alone; ids are compared and hashed anew in their column. There are many tables, so
+//! that each grows by little: readers wait for that. Their shares of the ids rise from one to nearly two, evenly on
+//! a logarithmic scale, so that they do not grow at the same time: at any count of ids some are nearly full and some
+//! half empty, and the whole takes as much per id.
 
-use std::array;
 use std::hash::BuildHasher;
 
 use causelog_types::EventId;
 use hashbrown::hash_table::Entry;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
+use super::columns::Columns;
 use super::row::Row;
 
-const TABLES: usize = 64;
+const TABLES: usize = 256;
 
-/// The ids of all rows, and the rows by id.
+/// The rows by id.
 pub(super) struct Ids {
-    column: Vec<EventId>,
-    tables: [HashTable<Known>; TABLES],
+    tables: Vec<HashTable<Row>>,
     hasher: DefaultHashBuilder,
 }
 
-struct Known {
-    row: Row,
-    hash: HalfHash,
-}
-
-/// The half of an id's hash that finds its place in a table. The other half chooses the table.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct HalfHash(u32);
-
 impl Default for Ids {
     fn default() -> Self {
-        let tables = array::from_fn(|_| HashTable::new());
-        Self { column: Vec::new(), tables, hasher: DefaultHashBuilder::default() }
+        let tables = (0..TABLES).map(|_| HashTable::new()).collect();
+        Self { tables, hasher: DefaultHashBuilder::default() }
     }
 }
 
 impl Ids {
-    /// Adds the next row's id. Ids are unique in a store; should a forged log hold one twice, the first stays the
-    /// one that is found.
-    pub(super) fn push(&mut self, row: Row, id: EventId) {
-        let (table, hash) = self.place(id);
-        let same = |known: &Known| known.hash == hash && self.column[known.row.index()] == id;
-        if let Entry::Vacant(vacant) =
-            self.tables[table].entry(hash.whole(), same, |known| known.hash.whole())
-        {
-            vacant.insert(Known { row, hash });
+    /// Adds the next row's id, which is not in the column yet. Ids are unique in a store; should a forged log hold
+    /// one twice, the first stays the one that is found.
+    pub(super) fn push(&mut self, row: Row, id: EventId, columns: &Columns) {
+        let hash = self.hasher.hash_one(id);
+        let same = |known: &Row| columns.id(*known) == id;
+        let again = |known: &Row| self.hasher.hash_one(columns.id(*known));
+        if let Entry::Vacant(vacant) = self.tables[table(hash)].entry(hash, same, again) {
+            vacant.insert(row);
         }
-        self.column.push(id);
-    }
-
-    /// The id of a row.
-    pub(super) fn get(&self, row: Row) -> EventId {
-        self.column[row.index()]
     }
 
     /// The row of an id.
-    pub(super) fn find(&self, id: EventId) -> Option<Row> {
-        let (table, hash) = self.place(id);
-        let same = |known: &Known| known.hash == hash && self.column[known.row.index()] == id;
-        self.tables[table].find(hash.whole(), same).map(|known| known.row)
-    }
-
-    fn place(&self, id: EventId) -> (usize, HalfHash) {
-        let [a, b, c, d, rest @ ..] = self.hasher.hash_one(id).to_be_bytes();
-        let table = usize::from(rest[0]) % TABLES;
-        (table, HalfHash(u32::from_be_bytes([a, b, c, d])))
+    pub(super) fn find(&self, id: EventId, columns: &Columns) -> Option<Row> {
+        let hash = self.hasher.hash_one(id);
+        self.tables[table(hash)].find(hash, |known| columns.id(*known) == id).copied()
     }
 }
 
-impl HalfHash {
-    /// As long as the tables expect it. They look at the lowest bits and at the highest.
-    fn whole(self) -> u64 {
-        (u64::from(self.0) << 32) | u64::from(self.0)
-    }
+/// The table of a hash, by bits that the tables do not look at: they take the lowest and the highest.
+fn table(hash: u64) -> usize {
+    const WHOLE: usize = 1 << 16;
+    let [_, _, high, low, ..] = hash.to_be_bytes();
+    let part = usize::from(u16::from_be_bytes([high, low]));
+    // The logarithm to base 2 of 1 + part, both as fractions, to within a hundredth.
+    let bend = part * (WHOLE - part) / WHOLE;
+    let logarithm = part + bend * 11 / 32;
+    logarithm * TABLES / WHOLE
 }

@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::list::RowList;
 use super::row::Row;
 use crate::IndexError;
 
 /// The number of a text: 0 for the first seen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct NameNumber(u32);
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct NameNumber(pub(super) u32);
 
 /// Texts of one sort. Each is kept once, and numbered by its first appearance.
 #[derive(Default)]
@@ -19,7 +20,7 @@ pub(super) struct Names {
 
 struct Name {
     text: Arc<str>,
-    rows: Vec<Row>,
+    rows: RowList,
 }
 
 impl Names {
@@ -31,7 +32,7 @@ impl Names {
         let number = NameNumber(u32::try_from(self.all.len()).map_err(|_| IndexError::Full { what })?);
         let text: Arc<str> = text.into();
         self.numbers.insert(Arc::clone(&text), number);
-        self.all.push(Name { text, rows: Vec::new() });
+        self.all.push(Name { text, rows: RowList::default() });
         Ok(number)
     }
 
@@ -45,9 +46,9 @@ impl Names {
         self.numbers.get(text).copied()
     }
 
-    /// The rows that bear a text, rising; none when it has not been seen.
-    pub(super) fn rows(&self, text: &str) -> &[Row] {
-        self.known(text).map_or(&[], |number| &self.all[number.index()].rows)
+    /// The rows that bear a text, when it has been seen.
+    pub(super) fn rows(&self, text: &str) -> Option<&RowList> {
+        self.known(text).map(|number| &self.all[number.index()].rows)
     }
 
     /// The text of a number.

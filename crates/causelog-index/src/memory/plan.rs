@@ -6,22 +6,22 @@ use std::ops::Range;
 
 use causelog_types::{Clause, EntityMatch, EventKind, KindMatch, Region};
 
+use super::list::RowList;
 use super::row::Row;
 use super::state::State;
 
 /// The rows to look at.
-#[derive(Debug, PartialEq, Eq)]
 pub(super) enum Plan<'a> {
     /// All of them.
     Scan,
-    /// Those in any of these lists, each of which rises.
-    Merge(Vec<&'a [Row]>),
+    /// Those in any of these lists.
+    Merge(Vec<&'a RowList>),
 }
 
 /// Lists that together hold every row a clause matches.
 #[derive(Default)]
 struct Lists<'a> {
-    lists: Vec<&'a [Row]>,
+    lists: Vec<&'a RowList>,
     rows: usize,
 }
 
@@ -40,7 +40,7 @@ pub(super) fn plan<'a>(state: &'a State, region: &'a Region, rows: &Range<Row>, 
     }
     // What a scan looks at until it has met `limit` of the listed rows, if they are spread evenly.
     let left = rows.end.index().saturating_sub(rows.start.index());
-    let scanned = left.min(limit.saturating_mul(state.records.len()) / merged.rows.max(1));
+    let scanned = left.min(limit.saturating_mul(state.columns.end().index()) / merged.rows.max(1));
     let looked_up = merged.lists.len().saturating_mul(SEEK_ROWS).saturating_add(limit.min(merged.rows));
     match scanned <= looked_up {
         true => Plan::Scan,
@@ -50,11 +50,10 @@ pub(super) fn plan<'a>(state: &'a State, region: &'a Region, rows: &Range<Row>, 
 
 /// The lists with the fewest rows for a clause; `None` when nothing is better than all rows.
 fn narrowest<'a>(state: &'a State, clause: &'a Clause) -> Option<Lists<'a>> {
-    let tag = clause.tag_matches().iter().map(|tag| state.tags.rows(tag)).min_by_key(|rows| rows.len());
-    let scope = clause.scope_match().map(|scope| state.scopes.rows(scope));
-    let single = [tag, scope].into_iter().flatten().map(Lists::one);
+    let tags = clause.tag_matches().iter().map(|tag| state.tags.rows(tag));
+    let single = tags.chain(clause.scope_match().map(|scope| state.scopes.rows(scope))).map(Lists::of);
     let best = single.chain(of_kinds(state, clause.kind_matches())).min_by_key(|lists| lists.rows);
-    let rows_max = best.as_ref().map_or(state.records.len(), |lists| lists.rows);
+    let rows_max = best.as_ref().map_or(state.columns.end().index(), |lists| lists.rows);
     of_streams(state, clause, rows_max).or(best)
 }
 
@@ -62,7 +61,7 @@ fn of_kinds<'a>(state: &'a State, kinds: &[KindMatch]) -> Option<Lists<'a>> {
     let mut lists = Lists::default();
     for kind in kinds {
         match kind {
-            KindMatch::Kind(kind) => lists.add(state.kinds.get(kind).map_or(&[], |rows| rows)),
+            KindMatch::Kind(kind) => state.kinds.get(kind).into_iter().for_each(|rows| lists.add(rows)),
             KindMatch::Category(category) => {
                 let first = u16::from(category.bits()) << 12;
                 let range = EventKind::from_bits(first)..=EventKind::from_bits(first | 0x0fff);
@@ -96,11 +95,13 @@ fn of_streams<'a>(state: &'a State, clause: &'a Clause, rows_max: usize) -> Opti
 }
 
 impl<'a> Lists<'a> {
-    fn one(rows: &'a [Row]) -> Self {
-        Self { lists: vec![rows], rows: rows.len() }
+    fn of(rows: Option<&'a RowList>) -> Self {
+        let mut lists = Self::default();
+        rows.into_iter().for_each(|rows| lists.add(rows));
+        lists
     }
 
-    fn add(&mut self, rows: &'a [Row]) {
+    fn add(&mut self, rows: &'a RowList) {
         self.rows = self.rows.saturating_add(rows.len());
         self.lists.push(rows);
     }

@@ -6,31 +6,28 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
-use causelog_types::{
-    ByteOffset, Coordinate, Depth, EventId, EventKind, Facts, Hlc, Location, Position, Region, Revision,
-    SegmentNumber, limits,
-};
+use causelog_types::{Coordinate, EventId, EventKind, Facts, Position, Region, limits};
 
+use super::columns::Columns;
 use super::ids::Ids;
+use super::list::RowList;
 use super::names::{NameNumber, Names};
 use super::places::Places;
-use super::row::{Record, Row};
+use super::row::Row;
 use super::streams::Streams;
-use crate::{AppliedEvent, AppliedGroup, Counts, IndexEntry, IndexError, IndexedHead, Watermark};
+use crate::{AppliedEvent, AppliedGroup, Counts, Direction, IndexEntry, IndexError, IndexedHead, Watermark};
 
 /// Everything the index holds.
 #[derive(Default)]
 pub(super) struct State {
     pub(super) watermark: Option<Watermark>,
     pub(super) places: Places,
+    pub(super) columns: Columns,
     ids: Ids,
-    pub(super) records: Vec<Record>,
-    /// The tags of all rows, one row after the other.
-    row_tags: Vec<NameNumber>,
     pub(super) streams: Streams,
     pub(super) scopes: Names,
     pub(super) tags: Names,
-    pub(super) kinds: BTreeMap<EventKind, Vec<Row>>,
+    pub(super) kinds: BTreeMap<EventKind, RowList>,
     effects: HashMap<EventId, Vec<Row>>,
 }
 
@@ -88,29 +85,16 @@ impl State {
             return Err(IndexError::Full { what: "events" });
         }
         let stream = self.streams.number(event.coordinate, event.hash, &mut self.scopes)?;
-        let tags_start = self.row_tags.len();
-        for tag in event.tags.iter() {
-            self.row_tags.push(self.tags.number(tag, "tags")?);
+        let mut tags = [NameNumber::default(); limits::TAGS_MAX];
+        for (number, tag) in tags.iter_mut().zip(event.tags.iter()) {
+            *number = self.tags.number(tag, "tags")?;
         }
-        let full = |_| IndexError::Full { what: "tags" };
-        let record = Record {
-            wall_ms: event.hlc.wall_ms,
-            revision: event.revision.0,
-            segment: event.location.segment.0,
-            offset: event.location.offset.0,
-            bytes: event.location.bytes,
-            counter: event.hlc.counter,
-            depth: event.depth.0,
-            stream,
-            tags_start: u32::try_from(tags_start).map_err(full)?,
-            tags_count: u8::try_from(event.tags.len()).map_err(full)?,
-            kind: event.kind,
-        };
-        self.ids.push(row, event.id);
-        self.records.push(record);
+        let tags = &tags[..event.tags.len()];
+        self.ids.push(row, event.id, &self.columns);
+        self.columns.push(event, stream, tags);
         let scope = self.streams.extend(stream, row, event.hash);
         self.scopes.bear(scope, row);
-        for tag in &self.row_tags[tags_start..] {
+        for tag in tags {
             self.tags.bear(*tag, row);
         }
         self.kinds.entry(event.kind).or_default().push(row);
@@ -122,7 +106,7 @@ impl State {
 
     /// The row after the last.
     pub(super) fn end(&self) -> Row {
-        Row(u32::try_from(self.records.len()).unwrap_or(u32::MAX))
+        self.columns.end()
     }
 
     /// Where a row's event stands in the store.
@@ -137,18 +121,18 @@ impl State {
 
     /// What the index says of a row.
     pub(super) fn entry(&self, row: Row) -> IndexEntry {
-        let record = &self.records[row.index()];
+        let record = self.columns.record(row);
         IndexEntry {
-            id: self.ids.get(row),
+            id: self.columns.id(row),
             position: self.position(row),
-            depth: Depth(record.depth),
+            depth: record.depth(),
             location: record.location(),
         }
     }
 
     /// What the index says of an event, if it stands before a position.
     pub(super) fn lookup(&self, id: EventId, as_of: Position) -> Option<IndexEntry> {
-        let row = self.ids.find(id)?;
+        let row = self.ids.find(id, &self.columns)?;
         (row < self.row(as_of)).then(|| self.entry(row))
     }
 
@@ -156,16 +140,16 @@ impl State {
     pub(super) fn head(&self, coordinate: &Coordinate, as_of: Position) -> Option<IndexedHead> {
         let stream = self.streams.find(coordinate)?;
         let end = self.row(as_of);
-        let newest = *stream.rows.last()?;
+        let newest = stream.rows.last()?;
         let row = match newest < end {
             true => newest,
-            false => *stream.rows[..stream.rows.partition_point(|row| *row < end)].last()?,
+            false => stream.rows.walk(&(Row(0)..end), Direction::Backwards).next()?,
         };
-        let record = &self.records[row.index()];
+        let record = self.columns.record(row);
         Some(IndexedHead {
             position: self.position(row),
-            revision: Revision(record.revision),
-            hlc: Hlc { wall_ms: record.wall_ms, counter: record.counter },
+            revision: record.revision(),
+            hlc: record.hlc(),
             location: record.location(),
             hash: (row == newest).then_some(stream.head_hash),
         })
@@ -185,30 +169,31 @@ impl State {
 
     /// Whether a row's event lies in a region.
     pub(super) fn matches(&self, region: &Region, row: Row) -> bool {
-        let record = &self.records[row.index()];
-        let coordinate = &self.streams.get(record.stream).coordinate;
+        let record = self.columns.record(row);
+        let numbers = record.tags();
+        let coordinate = &self.streams.get(record.stream()).coordinate;
         let texts;
-        let tags = match usize::from(record.tags_count) {
-            0 => &[][..],
-            count => {
-                texts = self.tag_texts(record);
-                &texts[..count]
+        let tags = match numbers {
+            [] => &[][..],
+            _ => {
+                texts = self.tag_texts(numbers);
+                &texts[..numbers.len()]
             }
         };
         region.matches(&Facts {
             entity: coordinate.entity(),
             scope: coordinate.scope(),
-            kind: record.kind,
+            kind: record.kind(),
             tags,
             position: self.position(row),
-            revision: Revision(record.revision),
-            recorded_ms: record.wall_ms,
+            revision: record.revision(),
+            recorded_ms: record.hlc().wall_ms,
         })
     }
 
-    fn tag_texts(&self, record: &Record) -> [&str; limits::TAGS_MAX] {
+    fn tag_texts(&self, tags: &[NameNumber]) -> [&str; limits::TAGS_MAX] {
         let mut texts = [""; limits::TAGS_MAX];
-        for (text, tag) in texts.iter_mut().zip(&self.row_tags[record.tags()]) {
+        for (text, tag) in texts.iter_mut().zip(tags) {
             *text = self.tags.text(*tag);
         }
         texts
@@ -219,17 +204,22 @@ impl State {
     pub(super) fn recorded_within(&self, region: &Region, rows: Range<Row>) -> Range<Row> {
         let range = region.recorded_ms_range();
         let before = |end: u64| {
-            let records = &self.records[rows.start.index()..rows.end.index()];
-            let count = records.partition_point(|record| record.wall_ms < end);
-            Row(rows.start.0 + u32::try_from(count).unwrap_or(u32::MAX - rows.start.0))
+            // Most regions have no such range.
+            let (mut from, mut to) = match end {
+                0 => return rows.start,
+                u64::MAX => return rows.end,
+                _ => (rows.start.0, rows.end.0),
+            };
+            while from < to {
+                let middle = from + (to - from) / 2;
+                match self.columns.record(Row(middle)).hlc().wall_ms < end {
+                    true => from = middle + 1,
+                    false => to = middle,
+                }
+            }
+            Row(from)
         };
         before(range.start)..before(range.end)
-    }
-}
-
-impl Record {
-    fn location(&self) -> Location {
-        Location { segment: SegmentNumber(self.segment), offset: ByteOffset(self.offset), bytes: self.bytes }
     }
 }
 

@@ -1,23 +1,27 @@
 //! The streams: their names, their rows, and the hash of the newest event of each.
 
 use std::collections::BTreeMap;
+use std::hash::BuildHasher;
 use std::ops::Bound;
 
 use causelog_types::{Coordinate, EntityMatch, EventHash};
-use hashbrown::HashMap;
+use hashbrown::{DefaultHashBuilder, HashTable};
 
+use super::list::RowList;
 use super::names::{NameNumber, Names};
 use super::row::Row;
 use crate::IndexError;
 
 /// The number of a stream: 0 for the first seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct StreamNumber(u32);
+pub(super) struct StreamNumber(pub(super) u32);
 
 /// Every stream, numbered by its first event.
 #[derive(Default)]
 pub(super) struct Streams {
-    numbers: HashMap<Coordinate, StreamNumber>,
+    /// By name, which stands in the stream.
+    numbers: HashTable<StreamNumber>,
+    hasher: DefaultHashBuilder,
     all: Vec<Stream>,
     /// The streams of each entity, sorted by entity, so that a prefix is a range.
     entities: BTreeMap<Box<str>, Vec<StreamNumber>>,
@@ -27,8 +31,7 @@ pub(super) struct Streams {
 pub(super) struct Stream {
     pub(super) coordinate: Coordinate,
     pub(super) scope: NameNumber,
-    /// Its rows, rising.
-    pub(super) rows: Vec<Row>,
+    pub(super) rows: RowList,
     /// The hash of its last row's event.
     pub(super) head_hash: EventHash,
 }
@@ -38,18 +41,20 @@ impl Streams {
     pub(super) fn number(
         &mut self,
         coordinate: &Coordinate,
-        hash: EventHash,
+        head_hash: EventHash,
         scopes: &mut Names,
     ) -> Result<StreamNumber, IndexError> {
-        if let Some(number) = self.numbers.get(coordinate) {
-            return Ok(*number);
+        let hash = self.hasher.hash_one(coordinate);
+        if let Some(number) = self.known(coordinate, hash) {
+            return Ok(number);
         }
         let full = |_| IndexError::Full { what: "streams" };
         let number = StreamNumber(u32::try_from(self.all.len()).map_err(full)?);
         let scope = scopes.number(coordinate.scope(), "scopes")?;
-        self.numbers.insert(coordinate.clone(), number);
         self.entities.entry(coordinate.entity().into()).or_default().push(number);
-        self.all.push(Stream { coordinate: coordinate.clone(), scope, rows: Vec::new(), head_hash: hash });
+        self.all.push(Stream { coordinate: coordinate.clone(), scope, rows: RowList::default(), head_hash });
+        let again = |known: &StreamNumber| self.hasher.hash_one(&self.all[known.index()].coordinate);
+        self.numbers.insert_unique(hash, number, again);
         Ok(number)
     }
 
@@ -68,7 +73,11 @@ impl Streams {
 
     /// The stream of a name.
     pub(super) fn find(&self, coordinate: &Coordinate) -> Option<&Stream> {
-        self.numbers.get(coordinate).map(|number| self.get(*number))
+        self.known(coordinate, self.hasher.hash_one(coordinate)).map(|number| self.get(number))
+    }
+
+    fn known(&self, coordinate: &Coordinate, hash: u64) -> Option<StreamNumber> {
+        self.numbers.find(hash, |known| self.get(*known).coordinate == *coordinate).copied()
     }
 
     /// The streams of the entities matched, in the order of their entities.
@@ -86,7 +95,7 @@ impl Streams {
 
     /// How many streams have a row before this one. Their first rows rise with their numbers.
     pub(super) fn begun_before(&self, row: Row) -> usize {
-        self.all.partition_point(|stream| stream.rows.first().is_some_and(|first| *first < row))
+        self.all.partition_point(|stream| stream.rows.first().is_some_and(|first| first < row))
     }
 }
 

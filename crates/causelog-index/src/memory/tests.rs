@@ -6,6 +6,7 @@ use causelog_types::{
 };
 
 use super::candidates::Candidates;
+use super::list::RowList;
 use super::plan::{Plan, plan};
 use super::*;
 use crate::conformance::Answers;
@@ -182,6 +183,28 @@ fn an_id_given_twice_stays_the_first() {
     assert_eq!(found.map(|entry| entry.position), Some(Position(0)));
 }
 
+#[test]
+fn recorded_times_may_jump() {
+    let index = MemoryIndex::new();
+    let times = [5, 1 << 33, (1 << 33) + 1, 1 << 50, u64::MAX - 1];
+    let headers = [0, 1, 2, 3, 4].map(|position| {
+        let plain = header(position, "a", &[], &[]);
+        let hlc = Hlc { wall_ms: times[usize::try_from(position).unwrap()], counter: u32::MAX };
+        Header { dag: DagPosition { hlc, ..plain.dag }, ..plain }
+    });
+    apply(&index, &headers, 5).unwrap();
+    let recorded = |range: std::ops::Range<u64>| {
+        let region = Region::all().recorded_ms(range).unwrap();
+        select(&index, &region, Position(0), Direction::Forwards, 9)
+    };
+    assert_eq!(recorded(0..u64::MAX), [0, 1, 2, 3, 4]);
+    assert_eq!(recorded(6..(1 << 33) + 1), [1]);
+    assert_eq!(recorded((1 << 33) + 1..u64::MAX - 1), [2, 3]);
+    let a = Coordinate::new("a", "home").unwrap();
+    let head = |as_of| index.heads(&[&a], Position(as_of)).unwrap()[0].map(|head| head.hlc.wall_ms);
+    assert_eq!([1, 2, 3, 4, 5].map(head), times.map(Some));
+}
+
 /// What is found lies several steps of work apart.
 #[test]
 fn a_long_search_goes_on_step_by_step() {
@@ -211,7 +234,7 @@ fn the_shortest_lists_are_looked_at() {
     let user = || Clause::new().entity("user:1").unwrap();
     assert_eq!(lengths(user(), 100), Some(vec![251]));
     assert_eq!(lengths(user().tag("rare").unwrap(), 100), Some(vec![1]));
-    assert_eq!(lengths(user().tag("unknown").unwrap(), 100), Some(vec![0]));
+    assert_eq!(lengths(user().tag("unknown").unwrap(), 100), Some(vec![]));
     assert_eq!(lengths(Clause::new().entity_prefix("user:1").unwrap(), 100), Some(vec![251, 250]));
     let nowhere = Clause::new().entity_prefix("user:1").unwrap().scope("nowhere").unwrap();
     assert_eq!(lengths(nowhere, 100), Some(vec![]));
@@ -222,11 +245,14 @@ fn the_shortest_lists_are_looked_at() {
 
 #[test]
 fn lists_are_merged_in_order_and_without_doubles() {
-    let lists =
-        [vec![1, 4, 9], vec![0, 4, 5, 9], vec![], vec![9]].map(|list| list.into_iter().map(Row).collect());
+    let lists = [vec![1, 4, 9], vec![0, 4, 5, 9], vec![], vec![9]].map(|rows| {
+        let mut list = RowList::default();
+        rows.into_iter().for_each(|row| list.push(Row(row)));
+        list
+    });
     let check = |rows: std::ops::Range<u32>, expected: &[u32]| {
         let merged = |direction| {
-            let plan = Plan::Merge(lists.iter().map(|list: &Vec<Row>| &list[..]).collect());
+            let plan = Plan::Merge(lists.iter().collect());
             let rows = Row(rows.start)..Row(rows.end);
             Candidates::new(plan, &rows, direction).map(|row| row.0).collect::<Vec<u32>>()
         };
