@@ -25,3 +25,4 @@ mod slots;
 mod snapshots;
 mod support;
 mod waiting;
+mod watched;

@@ -1,15 +1,15 @@
 //! Bytes made to mislead: garbage, lengths that promise too much, forged headers, and stores with many files.
 
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use causelog_io::{Access, Entry, Environment, File, FileId, LockKind, MemoryStorage, Operation, Storage};
+use causelog_io::Operation;
 use causelog_types::{ByteOffset, Position, widen};
 use causelog_wire::layout::GROUP_MAGIC;
 use causelog_wire::{GroupHeader, GroupKind, hash};
 
 use super::support::*;
+use super::watched::{Watch, watched};
 use crate::{FINDINGS_MAX, Rescue, open_reader, open_writer};
 
 /// How many bytes were read since the record began.
@@ -38,9 +38,9 @@ fn check_torn(tail: &[u8]) {
     assert!(bytes_read(&store) < 8 * report.bytes + 10_000, "{} bytes read", bytes_read(&store));
     assert_eq!(store.texts(), ["a"]);
     assert_eq!(store.inspect().findings, []);
-    let (environment, counting) = counting(&store);
-    open_reader(&environment).unwrap();
-    let buffer = counting.counts.buffer_bytes_most.load(Ordering::SeqCst);
+    let counts = Arc::new(Counts::default());
+    open_reader(&watched(&store, &counts)).unwrap();
+    let buffer = counts.buffer_bytes_most.load(Ordering::SeqCst);
     assert!(widen(buffer) <= report.bytes, "{buffer} bytes allocated");
     store.append_and_close(&["b"]);
     assert_eq!(store.texts(), ["a", "b"]);
@@ -168,13 +168,7 @@ fn an_open_reads_the_tail_and_not_the_store() {
     }
 }
 
-/// A storage that counts the files that are open, and measures the buffers to read into.
-#[derive(Clone)]
-struct Counting {
-    storage: MemoryStorage,
-    counts: Arc<Counts>,
-}
-
+/// Counts the files that are open, and measures the buffers to read into.
 #[derive(Debug, Default)]
 struct Counts {
     open: AtomicUsize,
@@ -182,86 +176,18 @@ struct Counts {
     buffer_bytes_most: AtomicUsize,
 }
 
-struct CountedFile {
-    file: Arc<dyn File>,
-    counts: Arc<Counts>,
-}
+impl Watch for Counts {
+    fn opened(&self) {
+        let now = self.open.fetch_add(1, Ordering::SeqCst) + 1;
+        self.open_most.fetch_max(now, Ordering::SeqCst);
+    }
 
-impl Drop for CountedFile {
-    fn drop(&mut self) {
-        self.counts.open.fetch_sub(1, Ordering::SeqCst);
+    fn closed(&self) {
+        self.open.fetch_sub(1, Ordering::SeqCst);
     }
-}
 
-/// The same store through a storage that counts.
-fn counting(store: &Store) -> (Environment, Counting) {
-    let counting = Counting { storage: store.storage.clone(), counts: Arc::default() };
-    let mut environment = store.environment.clone();
-    environment.storage = Arc::new(counting.clone());
-    (environment, counting)
-}
-
-impl Storage for Counting {
-    fn display(&self) -> String {
-        self.storage.display()
-    }
-    fn list(&self) -> io::Result<Vec<Entry>> {
-        self.storage.list()
-    }
-    fn open(&self, name: &str, access: Access) -> io::Result<Arc<dyn File>> {
-        let file = self.storage.open(name, access)?;
-        let now = self.counts.open.fetch_add(1, Ordering::SeqCst) + 1;
-        self.counts.open_most.fetch_max(now, Ordering::SeqCst);
-        Ok(Arc::new(CountedFile { file, counts: Arc::clone(&self.counts) }))
-    }
-    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        self.storage.rename(from, to)
-    }
-    fn remove(&self, name: &str) -> io::Result<()> {
-        self.storage.remove(name)
-    }
-    fn sync_dir(&self) -> io::Result<()> {
-        self.storage.sync_dir()
-    }
-    fn sync_parent(&self) -> io::Result<()> {
-        self.storage.sync_parent()
-    }
-    fn id_of(&self, name: &str) -> io::Result<FileId> {
-        self.storage.id_of(name)
-    }
-}
-
-impl File for CountedFile {
-    fn len(&self) -> io::Result<u64> {
-        self.file.len()
-    }
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        self.counts.buffer_bytes_most.fetch_max(buffer.len(), Ordering::SeqCst);
-        self.file.read_at(buffer, offset)
-    }
-    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
-        self.file.write_at(bytes, offset)
-    }
-    fn set_len(&self, bytes: u64) -> io::Result<()> {
-        self.file.set_len(bytes)
-    }
-    fn allocate(&self, offset: u64, bytes: u64) -> io::Result<()> {
-        self.file.allocate(offset, bytes)
-    }
-    fn sync_data(&self) -> io::Result<()> {
-        self.file.sync_data()
-    }
-    fn drop_cached(&self, offset: u64, bytes: u64) -> io::Result<()> {
-        self.file.drop_cached(offset, bytes)
-    }
-    fn try_lock(&self, kind: LockKind) -> io::Result<bool> {
-        self.file.try_lock(kind)
-    }
-    fn unlock(&self) -> io::Result<()> {
-        self.file.unlock()
-    }
-    fn id(&self) -> io::Result<FileId> {
-        self.file.id()
+    fn reads(&self, _name: &str, buffer_bytes: usize) {
+        self.buffer_bytes_most.fetch_max(buffer_bytes, Ordering::SeqCst);
     }
 }
 
@@ -270,7 +196,8 @@ fn opening_appending_and_walking_keep_few_files_open_however_many_segments_there
     // Spec: RECOVER-8
     let store = Store::small();
     store.append_and_drop(&["x"; 60]);
-    let (environment, counting) = counting(&store);
+    let counts = Arc::new(Counts::default());
+    let environment = watched(&store, &counts);
     let (log, snapshot, mut appender, report) = open_writer(&environment, SMALL).unwrap();
     assert!(report.segments >= 20);
     assert_eq!(log.groups(&snapshot, Position(0)).filter(Result::is_ok).count(), 60);
@@ -279,8 +206,8 @@ fn opening_appending_and_walking_keep_few_files_open_however_many_segments_there
     }
     appender.close().unwrap();
     drop(open_reader(&environment).unwrap());
-    crate::inspect(Arc::new(counting.clone()), &mut |_| {}, &mut |_| {}).unwrap();
+    crate::inspect(Arc::clone(&environment.storage), &mut |_| {}, &mut |_| {}).unwrap();
     drop((log, snapshot));
-    assert!(counting.counts.open_most.load(Ordering::SeqCst) < 8, "{:?}", counting.counts);
-    assert_eq!(counting.counts.open.load(Ordering::SeqCst), 0);
+    assert!(counts.open_most.load(Ordering::SeqCst) < 8, "{counts:?}");
+    assert_eq!(counts.open.load(Ordering::SeqCst), 0);
 }
