@@ -11,6 +11,7 @@ mod hostile;
 mod inspecting;
 mod locks;
 mod marks;
+mod moving;
 mod names;
 mod order;
 mod poison;
