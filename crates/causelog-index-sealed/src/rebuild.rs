@@ -24,8 +24,8 @@ pub(crate) enum NotMade {
     Index(#[from] IndexError),
     #[error("the log has no group that ends at position {0}, where the next index file begins")]
     NoBoundary(Position),
-    #[error("an index file is of no use and cannot be made again: {0}")]
-    Unusable(#[from] Unusable),
+    #[error("an index file before it is of no use either: {1}")]
+    Earlier(RunRange, Unusable),
 }
 
 /// What was made of frames.
@@ -106,7 +106,7 @@ impl Making<'_> {
         let parts = Parts { earlier, active: Some(Arc::clone(tail)) };
         let firsts = parts.firsts(&events, tail).map_err(|broken| match broken {
             Broken::Memory(error) => error.into(),
-            Broken::Run(_, reason) => NotMade::Unusable(reason),
+            Broken::Run(range, reason) => NotMade::Earlier(range, reason),
         })?;
         tail.push(events.iter().zip(firsts));
         let known = tail.events.read();

@@ -73,7 +73,7 @@ impl SealedIndex {
                     if tries >= TRIES_MAX {
                         self.shared.stay_in_memory();
                     }
-                    self.shared.make_again(range, &reason)?;
+                    self.shared.make_again(range, reason)?;
                 }
             }
         }

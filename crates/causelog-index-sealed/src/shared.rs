@@ -12,6 +12,7 @@ use parking_lot::RwLock;
 use crate::file::{BlockCache, Unusable};
 use crate::names::RunRange;
 use crate::parts::{Part, Parts};
+use crate::rebuild::NotMade;
 use crate::tail::Tail;
 
 /// Whether index files are written, and by whom.
@@ -241,14 +242,21 @@ impl Shared {
         self.idle.notify_all();
     }
 
-    /// Makes an index file again that has turned out to be of no use.
-    pub(crate) fn make_again(&self, range: RunRange, reason: &Unusable) -> Result<(), IndexError> {
+    /// Makes an index file again that has turned out to be of no use; or one before it, if that has to be asked for it and
+    /// is of no use either.
+    pub(crate) fn make_again(&self, range: RunRange, reason: Unusable) -> Result<(), IndexError> {
         let _working = self.begin_work();
         let parts = self.parts();
         if !parts.earlier.iter().any(|part| matches!(part, Part::Run(run) if run.range() == range)) {
             // It has been merged or made again meanwhile.
             return Ok(());
         }
-        self.remake(range, reason).map_err(|error| IndexError::Backend(Box::new(error)))
+        let (mut range, mut reason) = (range, reason);
+        loop {
+            match self.remake(range, &reason) {
+                Err(NotMade::Earlier(before, its_reason)) => (range, reason) = (before, its_reason),
+                made => return made.map_err(|error| IndexError::Backend(Box::new(error))),
+            }
+        }
     }
 }

@@ -6,5 +6,6 @@ mod costs;
 mod crashes;
 mod damages;
 mod held;
+mod indexes;
 mod lab;
 mod property;
