@@ -51,6 +51,23 @@ impl Settings {
 /// Says at its end, be it a panic, that nobody writes files any more.
 pub(crate) struct Working<'a>(&'a Shared);
 
+impl Working<'_> {
+    /// Ends it, unless a tail waits to be written. Whoever adds one while somebody works starts nobody, so it must not be
+    /// between the last look for one and the end.
+    fn end_if_done(self) -> Option<Self> {
+        let mut working = self.0.working.lock();
+        if self.0.frozen() > 0 {
+            drop(working);
+            return Some(self);
+        }
+        *working = false;
+        drop(working);
+        self.0.idle.notify_all();
+        std::mem::forget(self);
+        None
+    }
+}
+
 impl Drop for Working<'_> {
     fn drop(&mut self) {
         *self.0.working.lock() = false;
@@ -218,8 +235,13 @@ impl Shared {
             *working = true;
             let shared = Arc::clone(self);
             let body = move || {
-                let _working = Working(&shared);
-                shared.work();
+                let mut working = Working(&shared);
+                while shared.work() {
+                    match working.end_if_done() {
+                        Some(goes_on) => working = goes_on,
+                        None => return,
+                    }
+                }
             };
             if let Err(error) = Thread::start("causelog-index", body) {
                 tracing::warn!(%error, "no thread to write index files; the next tail tries again");

@@ -23,15 +23,16 @@ const MERGE_AFTER: u32 = 16;
 const EVENTS_MERGED_AT_CLOSE: u64 = 8 * 1024;
 
 impl Shared {
-    /// Writes and merges as long as there is something to do.
-    pub(crate) fn work(&self) {
+    /// Writes and merges as long as there is something to do; `false` if a file could not be written, or the close has
+    /// begun.
+    pub(crate) fn work(&self) -> bool {
         while self.write_frozen() && !self.closing.load(Ordering::Acquire) {
             let waits = |left: u32| left.checked_sub(1);
             if self.merge_after.fetch_update(Ordering::AcqRel, Ordering::Acquire, waits).is_ok() {
-                break;
+                return true;
             }
             let parts = self.parts();
-            let Some(runs) = next_merge(&parts.earlier) else { break };
+            let Some(runs) = next_merge(&parts.earlier) else { return true };
             let between = || {
                 if self.closing.load(Ordering::Relaxed) {
                     return Err(Unusable::Stopped);
@@ -42,10 +43,11 @@ impl Shared {
             };
             match self.merge(&runs, &between) {
                 Ok(()) => {}
-                Err(error) if !self.mend(&runs, &error) => break,
+                Err(error) if !self.mend(&runs, &error) => return !self.closing.load(Ordering::Acquire),
                 Err(_) => {}
             }
         }
+        false
     }
 
     /// The last work of a close.
