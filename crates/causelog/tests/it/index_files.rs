@@ -16,18 +16,18 @@ use crate::helpers::{
 
 /// All that an index has a part in.
 #[derive(Debug, PartialEq)]
-struct Answers {
-    all: Vec<Event>,
+pub(crate) struct Answers {
+    pub(crate) all: Vec<Event>,
     single: Vec<Option<Event>>,
     tagged: Vec<Event>,
     of_entity: Vec<Event>,
     of_kind: Vec<Event>,
     heads: Vec<Option<StreamHead>>,
     around: Vec<(Vec<Event>, Vec<Event>)>,
-    counts: Counts,
+    pub(crate) counts: Counts,
 }
 
-fn answers(store: &Store) -> Answers {
+pub(crate) fn answers(store: &Store) -> Answers {
     let all = all(store);
     let around = all.iter().map(|event| {
         let ancestors = store.ancestors(event.header.id).unwrap().map(Result::unwrap).collect();

@@ -32,6 +32,8 @@ mod hostile;
 #[cfg(test)]
 mod index_files;
 #[cfg(test)]
+mod index_thread;
+#[cfg(test)]
 mod lessons;
 #[cfg(test)]
 mod limits;
