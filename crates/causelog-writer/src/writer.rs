@@ -40,7 +40,11 @@ impl Writer {
         let shared = Arc::new(Shared::new(start)?);
         let background = Arc::clone(&shared);
         let thread = Thread::start(THREAD_NAME, move || background.run_background());
-        let thread = thread.map_err(|error| CatchUpError::Thread(Arc::new(error)))?;
+        let thread = thread.map_err(|error| {
+            // While the lock is still held.
+            shared.close_index();
+            CatchUpError::Thread(Arc::new(error))
+        })?;
         Ok(Self { shared, thread: Some(thread) })
     }
 

@@ -72,9 +72,7 @@ impl Shared {
             Engine::Broken | Engine::Closed => Err(CloseError::Poisoned(Poison::Panicked)),
         };
         // A machine that was given up has not told it.
-        if let Err(error) = self.index.close() {
-            tracing::warn!(%error, "the index was not closed in order; the next open tells it what it lacks");
-        }
+        self.close_index();
         self.published.end();
         self.fan_out.end();
         let mut state = self.state.lock();
@@ -84,5 +82,12 @@ impl Shared {
         drop(state);
         self.room.notify_all();
         self.settled.notify_all();
+    }
+
+    /// Tells the index that the writer is done.
+    pub(crate) fn close_index(&self) {
+        if let Err(error) = self.index.close() {
+            tracing::warn!(%error, "the index was not closed in order; the next open tells it what it lacks");
+        }
     }
 }
