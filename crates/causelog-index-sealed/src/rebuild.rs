@@ -28,6 +28,16 @@ pub(crate) enum NotMade {
     Earlier(RunRange, Unusable),
 }
 
+impl From<NotMade> for IndexError {
+    fn from(error: NotMade) -> Self {
+        match error {
+            NotMade::Log(error) => Self::Backend(Box::new(error)),
+            NotMade::Index(error) => error,
+            error => Self::Backend(Box::new(error)),
+        }
+    }
+}
+
 /// What was made of frames.
 pub(crate) struct Made {
     pub(crate) parts: Vec<Part>,

@@ -277,7 +277,7 @@ impl Shared {
         loop {
             match self.remake(range, &reason) {
                 Err(NotMade::Earlier(before, its_reason)) => (range, reason) = (before, its_reason),
-                made => return made.map_err(|error| IndexError::Backend(Box::new(error))),
+                made => return Ok(made?),
             }
         }
     }

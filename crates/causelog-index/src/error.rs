@@ -23,7 +23,21 @@ pub enum IndexError {
         /// What there is too much of.
         what: &'static str,
     },
-    /// The backend's own trouble.
+    /// The backend's own trouble. A backend that reads the log and finds it damaged gives the log's error as it is: the
+    /// writer and readers tell of that as of any damage.
     #[error("the index backend failed: {0}")]
     Backend(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl IndexError {
+    /// Takes out the backend's own trouble, if it is of this type.
+    ///
+    /// # Errors
+    /// It is of another, or the trouble is not the backend's own: the error as it was.
+    pub fn into_backend<E: std::error::Error + 'static>(self) -> Result<E, Self> {
+        match self {
+            Self::Backend(source) => source.downcast().map(|error| *error).map_err(Self::Backend),
+            other => Err(other),
+        }
+    }
 }

@@ -13,7 +13,7 @@ pub enum ReadError {
     Log(#[from] LogError),
     /// The index failed.
     #[error(transparent)]
-    Index(#[from] IndexError),
+    Index(IndexError),
     /// The index names an event that does not stand where it says.
     #[error(
         "{file}, offset {offset}: the index says that event {id} stands here, at position {position}, but it does not; remove the index files"
@@ -65,4 +65,11 @@ pub enum ReadError {
         /// The event.
         id: EventId,
     },
+}
+
+impl From<IndexError> for ReadError {
+    /// Damage of the log is told as such, though an index has met it.
+    fn from(error: IndexError) -> Self {
+        error.into_backend().map_or_else(Self::Index, Self::Log)
+    }
 }

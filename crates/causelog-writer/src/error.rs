@@ -323,10 +323,17 @@ pub enum CatchUpError {
     Log(#[from] LogError),
     /// The index.
     #[error(transparent)]
-    Index(#[from] IndexError),
+    Index(IndexError),
     /// The writer's thread could not be started.
     #[error("the writer's thread cannot be started: {0}")]
     Thread(Arc<std::io::Error>),
+}
+
+impl From<IndexError> for CatchUpError {
+    /// Damage of the log is told as such, though an index has met it.
+    fn from(error: IndexError) -> Self {
+        error.into_backend().map_or_else(Self::Index, Self::Log)
+    }
 }
 
 /// A position that has not become durable while it was waited for.

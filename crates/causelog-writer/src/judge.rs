@@ -450,8 +450,9 @@ fn not_encoded(index: usize, error: EncodeError) -> AppendErrorKind {
     }
 }
 
+/// A question was not answered. Damage of the log is told as such, though the index has met it.
 pub(crate) fn index_failed(error: IndexError) -> AppendErrorKind {
-    AppendErrorKind::IndexFailed(Arc::new(error))
+    error.into_backend().map_or_else(|error| AppendErrorKind::IndexFailed(Arc::new(error)), not_read)
 }
 
 /// Nothing has been written: where the system refused, the append may be tried again.

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use causelog::{
-    AppendErrorKind, Counts, Event, Fate, Index, MemoryIndex, MemoryStorage, NewEvent, Region, Store,
-    StreamHead,
+    AppendErrorKind, Counts, Event, Fate, Index, LogError, MemoryIndex, MemoryStorage, NewEvent, ReadError,
+    Region, Store, StreamHead,
 };
 use causelog_io::Operation;
 
@@ -13,6 +13,9 @@ use crate::helpers::{
     CLOSED, Lab, all, bytes_of, door, event, fill_segment, id, long_event, names, options, read, stream,
     with_file,
 };
+
+const INDEX_BLOCK_BYTES: usize = 4096;
+const SEGMENT_HEADER_BYTES: usize = 148;
 
 /// All that an index has a part in.
 #[derive(Debug, PartialEq)]
@@ -128,6 +131,48 @@ fn a_missing_index_file_is_made_again() {
         lab.open(&disk).close().unwrap();
         assert_eq!(bytes_of(&disk, &name), whole, "{name}");
     }
+}
+
+/// Where both an index file and the frames that it would be made of again are damaged, the damage of the log is told, with
+/// its file and its place, as wherever it is met.
+///
+/// Spec: INDEX-11, RECOVER-4
+#[test]
+fn damage_of_the_log_that_an_index_meets_is_told_as_such() {
+    let (lab, disk) = (Lab::new(), MemoryStorage::new());
+    history(&lab, &disk).close().unwrap();
+    let (index, segment) = (names(&disk, ".idx").swap_remove(0), names(&disk, ".seg").swap_remove(0));
+    let mut bytes = bytes_of(&disk, &index);
+    // Every block, none of which is read at an open.
+    for at in (INDEX_BLOCK_BYTES + 8..bytes.len()).step_by(INDEX_BLOCK_BYTES) {
+        bytes[at] ^= 0x10;
+    }
+    let disk = with_file(&disk, &index, Some(bytes));
+    let mut bytes = bytes_of(&disk, &segment);
+    bytes[SEGMENT_HEADER_BYTES + 12] ^= 0x10;
+    let disk = with_file(&disk, &segment, Some(bytes));
+    let check = |error: &LogError| {
+        let LogError::Damaged(damage) = error else { panic!("{error}") };
+        assert!(damage.file.ends_with(&segment), "{damage}");
+        assert_eq!(usize::try_from(damage.offset.0), Ok(SEGMENT_HEADER_BYTES), "{damage}");
+    };
+    for store in [lab.try_open_read_only(&disk).unwrap(), lab.open(&disk)] {
+        let answers = [
+            store.get(id(1)).map(drop),
+            store.read(Region::stream(&door())).try_for_each(|event| event.map(drop)),
+            store.ancestors(id(8)).and_then(|mut events| events.try_for_each(|event| event.map(drop))),
+            store.read(Region::entity("siren").unwrap()).try_for_each(|event| event.map(drop)),
+        ];
+        for answer in answers {
+            let error = answer.unwrap_err();
+            let ReadError::Log(error) = &error else { panic!("{error:?}") };
+            check(error);
+        }
+    }
+    let error = lab.open(&disk).append(event(&door(), "first").with_id(id(1))).unwrap_err();
+    assert_eq!(error.fate(), Fate::NotWritten);
+    let AppendErrorKind::StoredUnreadable(error) = error.kind() else { panic!("{error:?}") };
+    check(error);
 }
 
 /// How many bytes of each segment were read.
