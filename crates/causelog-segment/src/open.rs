@@ -20,9 +20,6 @@ use crate::segment::{Segment, sealed_end};
 use crate::survey::Survey;
 use crate::tail::{Behind, Tail, Watch, read_tail, scan_tail};
 
-/// How often a reader looks again when the writer has moved on to a new segment meanwhile.
-const LOOKS_MAX: usize = 8;
-
 /// Opens a log to append to it, making the store if there is none.
 ///
 /// Takes the lock, reads the end of the log, makes durable what it adopts, and publishes the recovered end. It
@@ -133,27 +130,25 @@ pub fn open_reader(environment: &Environment) -> Result<(Log, Snapshot, OpenRepo
 
 /// Looks at what stands in the directory, and at the published end; beside a writer, at nothing beyond that.
 pub(crate) fn look(directory: &Directory, lock: &mut SharedLock) -> Result<(Survey, Option<Slot>), LogError> {
-    let mut looks = 0;
-    loop {
-        let mut survey = Survey::take(directory)?;
-        if survey.is_empty() {
-            return Err(LogError::NotAStore { directory: directory.path() });
-        }
-        let Some(store) = survey.store() else { return Ok((survey, None)) };
-        let slot = lock.newest_slot(store)?;
-        let (true, Some(published)) = (lock.writer_lives(), slot) else { return Ok((survey, slot)) };
-        let last = survey.segments.last().map(|last| last.number());
-        if published.segment > last && survey.findings.is_empty() {
-            // The writer has begun a segment since the directory was listed.
-            looks += 1;
-            match published.segment.filter(|_| looks == LOOKS_MAX) {
-                Some(number) => survey.find_missing(directory, number),
-                None => continue,
-            }
-        }
-        survey.segments.retain(|segment| Some(segment.number()) <= published.segment);
-        return Ok((survey, slot));
+    let mut survey = Survey::take(directory)?;
+    if survey.is_empty() {
+        return Err(LogError::NotAStore { directory: directory.path() });
     }
+    let Some(store) = survey.store() else { return Ok((survey, None)) };
+    let slot = lock.newest_slot(store)?;
+    let (true, Some(published)) = (lock.writer_lives(), slot) else { return Ok((survey, slot)) };
+    if published.segment > survey.last() && survey.findings.is_empty() {
+        // The writer has begun a segment since the directory was listed. It was there before it was published, so it
+        // is listed now, whatever the writer has begun since.
+        survey = Survey::take(directory)?;
+        if let Some(number) = published.segment.filter(|number| Some(*number) > survey.last())
+            && survey.findings.is_empty()
+        {
+            survey.find_missing(directory, number);
+        }
+    }
+    survey.segments.retain(|segment| Some(segment.number()) <= published.segment);
+    Ok((survey, slot))
 }
 
 fn create_store(environment: &Environment, directory: &Directory) -> Result<StoreIdentity, LogError> {

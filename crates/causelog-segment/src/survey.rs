@@ -66,6 +66,11 @@ impl Survey {
         named.or_else(|| self.segments.first().map(|segment| segment.header().store))
     }
 
+    /// The last segment whose header is right.
+    pub(crate) fn last(&self) -> Option<SegmentNumber> {
+        self.segments.last().map(|last| last.number())
+    }
+
     pub(crate) fn find_missing(&mut self, directory: &Directory, number: SegmentNumber) {
         self.find(directory.path_of(&segment_name(number)), DamageKind::SegmentMissing(number));
     }
