@@ -1,14 +1,17 @@
 //! What a closed writer says, call by call.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use causelog_index::MemoryIndex;
 use causelog_io::MemoryStorage;
 use causelog_types::{Position, Region};
 
-use super::helpers::{command, event, id, start_writer};
-use crate::{AppendErrorKind, Fate, ReceiveError, WaitError, Writer};
+use super::helpers::{Fragile, Trouble, command, event, id, start_writer, try_start_writer};
+use crate::{
+    AppendErrorKind, CatchUpError, Durability, Fate, ReceiveError, RestartPolicy, WaitError, Writer,
+};
 
 fn closed() -> Writer {
     let writer = start_writer(&MemoryStorage::new(), Arc::new(MemoryIndex::new()));
@@ -54,4 +57,32 @@ fn a_closed_writer_has_nothing_to_tell() {
     let writer = closed();
     let notices = writer.notifications(Region::all(), 1);
     assert_eq!(notices.try_receive(), Err(ReceiveError::Closed));
+}
+
+/// However a writer ends, and where it does not even begin, the index is told while it may still write: it may keep files
+/// in the directory.
+///
+/// Spec: LOCK-1
+#[test]
+fn an_index_is_told_of_the_end_while_the_lock_is_held() {
+    let storage = MemoryStorage::new();
+    let index = Arc::new(Fragile::writing(&storage));
+    let writer = start_writer(&storage, index.clone());
+    writer.append(&command(vec![event(1, "x")])).unwrap();
+    writer.close().unwrap();
+    assert!(index.ends.load(Ordering::SeqCst) > 0, "closed");
+
+    let index = Arc::new(Fragile::writing(&storage));
+    let writer = start_writer(&storage, index.clone());
+    index.set(Trouble::ApplyFails);
+    assert!(writer.append(&command(vec![event(2, "x")])).is_err());
+    drop(writer);
+    assert!(index.ends.load(Ordering::SeqCst) > 0, "failed");
+
+    let index = Arc::new(Fragile::writing(&storage));
+    index.set(Trouble::ApplyFails);
+    let refused = try_start_writer(&storage, index.clone(), Durability::Sync, RestartPolicy::Once);
+    assert!(matches!(refused.map(drop), Err(CatchUpError::Index(_))));
+    assert!(index.ends.load(Ordering::SeqCst) > 0, "not begun");
+    start_writer(&storage, Arc::new(Fragile::default()));
 }

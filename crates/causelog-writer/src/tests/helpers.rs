@@ -8,11 +8,12 @@ use causelog_index::{
     AppliedGroup, Counts, Index, IndexEntry, IndexError, IndexedHead, MemoryIndex, Selection, Watermark,
 };
 use causelog_io::{Environment, ManualClock, MemoryStorage};
-use causelog_segment::{AppenderSettings, open_writer};
+use causelog_segment::{AppenderSettings, LogError, open_writer};
 use causelog_types::{Coordinate, EventId, EventKind, NewEvent, Position};
 
 use crate::{
-    AppendError, AppendReceipt, Command, Durability, Machine, RestartPolicy, Start, Writer, WriterSettings,
+    AppendError, AppendReceipt, CatchUpError, Command, Durability, Machine, RestartPolicy, Start, Writer,
+    WriterSettings,
 };
 
 pub(super) fn environment(storage: &MemoryStorage) -> Environment {
@@ -47,12 +48,21 @@ pub(super) fn start_writer_with(
     durability: Durability,
     restarts: RestartPolicy,
 ) -> Writer {
+    try_start_writer(storage, index, durability, restarts).unwrap()
+}
+
+pub(super) fn try_start_writer(
+    storage: &MemoryStorage,
+    index: Arc<dyn Index>,
+    durability: Durability,
+    restarts: RestartPolicy,
+) -> Result<Writer, CatchUpError> {
     let environment = environment(storage);
     let (log, snapshot, appender, _) = open_writer(&environment, SMALL).unwrap();
     let settings = WriterSettings { durability, ..WriterSettings::default() };
     let appender_settings = SMALL;
     let start = Start { environment, log, snapshot, appender, appender_settings, index, settings, restarts };
-    Writer::start(start).unwrap()
+    Writer::start(start)
 }
 
 pub(super) fn id(number: u128) -> EventId {
@@ -94,11 +104,19 @@ pub(super) struct Fragile {
     trouble: AtomicU8,
     /// What it says of itself, whatever it holds.
     claim: Option<Watermark>,
+    /// The directory that it may still write when it is told of the end, since the lock is held.
+    writes: Option<MemoryStorage>,
+    /// How often it was told of the end.
+    pub(super) ends: AtomicU8,
 }
 
 impl Fragile {
     pub(super) fn claiming(claim: Watermark) -> Self {
         Self { claim: Some(claim), ..Self::default() }
+    }
+
+    pub(super) fn writing(storage: &MemoryStorage) -> Self {
+        Self { writes: Some(storage.clone()), ..Self::default() }
     }
 
     pub(super) fn set(&self, trouble: Trouble) {
@@ -195,5 +213,13 @@ impl Index for Fragile {
 
     fn gaps(&self, as_of: Position) -> Result<Vec<Range<Position>>, IndexError> {
         self.index.gaps(as_of)
+    }
+    fn close(&self) -> Result<(), IndexError> {
+        self.ends.fetch_add(1, Ordering::SeqCst);
+        if let Some(storage) = &self.writes {
+            let other = open_writer(&environment(storage), SMALL).map(drop);
+            assert!(matches!(other, Err(LogError::Locked { .. })), "the lock is not held: {other:?}");
+        }
+        Ok(())
     }
 }
