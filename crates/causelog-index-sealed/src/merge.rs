@@ -37,7 +37,7 @@ pub(crate) fn merge(
         first_segment: first.first_segment,
     };
     let mut writer = RunWriter::new(directory, &binding)?;
-    let (numbers, streams) = number_streams(runs)?;
+    let (numbers, streams) = number_streams(runs, between)?;
     for (run, numbers) in runs.iter().zip(&numbers) {
         copy_rows(run, numbers, first.first_segment.0, &mut writer, between)?;
     }
@@ -48,7 +48,7 @@ pub(crate) fn merge(
 }
 
 /// For each run, the number that each of its streams gets; and how many streams there are.
-fn number_streams(runs: &[Arc<Run>]) -> Result<(Vec<Vec<u32>>, u64), Unusable> {
+fn number_streams(runs: &[Arc<Run>], between: Between<'_>) -> Result<(Vec<Vec<u32>>, u64), Unusable> {
     let heads = IndexKey::heads_of_prefix("");
     let mut merging = Merging::default();
     let mut numbers = Vec::with_capacity(runs.len());
@@ -57,11 +57,15 @@ fn number_streams(runs: &[Arc<Run>]) -> Result<(Vec<Vec<u32>>, u64), Unusable> {
         let streams = usize::try_from(run.file().header().streams).map_err(|_| Unusable::NotWhole)?;
         numbers.push(vec![u32::MAX; streams]);
     }
-    let (mut number, mut name) = (0_u32, Vec::new());
+    let (mut number, mut name, mut seen) = (0_u32, Vec::new(), 0_u32);
     while let Some(source) = merging.least() {
         let key = merging.key(source);
         if !IndexKey::is_head(key) {
             break;
+        }
+        seen = seen.wrapping_add(1);
+        if seen.is_multiple_of(OFTEN) {
+            between()?;
         }
         if key != name {
             number += u32::from(!name.is_empty());

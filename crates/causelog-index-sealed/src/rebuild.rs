@@ -153,7 +153,11 @@ impl Making<'_> {
         while self.shared.writes()
             && let Some(runs) = next_merge(&self.parts)
         {
-            let Ok(run) = self.shared.merged(&runs, &|| Ok(())) else { return };
+            let between = || {
+                self.shared.write_frozen();
+                Ok(())
+            };
+            let Ok(run) = self.shared.merged(&runs, &between) else { return };
             let ranges: Vec<RunRange> = runs.iter().map(|run| run.range()).collect();
             let first = self.parts.iter().position(|part| Some(&part.range()) == ranges.first());
             if let Some(first) = first {
