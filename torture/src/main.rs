@@ -262,19 +262,9 @@ fn matrix(step: usize, threads: usize, table: bool) -> anyhow::Result<()> {
     for left in Left::ALL {
         let (sample, begun) = (Sample::make(left)?, Instant::now());
         let judged = shares(&sample, step, threads)?;
-        println!(
-            "{}: {} cases: {} detected, {} changed nothing readable, {} cannot be told; 0 wrong, 0 silent, 0 panics; \
-             {} ({:.0} s)",
-            left.name(),
-            judged.cases,
-            judged.detected,
-            judged.unchanged,
-            judged.untold,
-            judged.salvaged,
-            begun.elapsed().as_secs_f64()
-        );
+        println!("{}, step {step}: {judged} ({:.0} s)", left.name(), begun.elapsed().as_secs_f64());
         for ((class, place, verdict), count) in judged.table.iter().filter(|_| table) {
-            println!("  {class:22} {place:32} {verdict:22} {count:8}");
+            println!("  {class:24} {place:32} {verdict:22} {count:8}");
         }
     }
     Ok(())

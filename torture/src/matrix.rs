@@ -4,6 +4,10 @@
 //! verifies it. The promise: what is served is what was appended, and what is missing is missed.
 
 mod changes;
+mod expected;
+mod forged;
 mod forgeries;
 pub mod judge;
+mod reading;
+mod said;
 pub mod samples;

@@ -19,18 +19,24 @@ pub(crate) enum Change {
     Extend { bytes: usize, value: u8 },
     /// Two stretches of equal length have changed places.
     Swap { a: usize, b: usize, bytes: usize },
+    /// Two frames of a group, which stand one behind the other, have changed places.
+    SwapFrames { first: usize, second: usize, end: usize },
     /// It is gone.
     Remove,
     /// It is there a second time, under another name.
     Duplicate { name: String },
     /// It has another name.
     Rename { name: String },
+    /// It is there, and was not.
+    Put { bytes: Vec<u8> },
     /// It holds something else.
     Replace { class: &'static str, bytes: Vec<u8> },
     /// A field under a checksum is another one, and the checksum is mended.
-    Forge { what: &'static str, field: &'static str, bytes: Vec<u8> },
+    Forge { what: &'static str, field: &'static str, at: usize, bytes: Vec<u8> },
     /// The whole directory is as it once was.
     RollBack { files: Files },
+    /// Two things have happened, to two files.
+    Both { first: Box<Case>, second: Box<Case> },
 }
 
 /// A change, and to which file.
@@ -48,8 +54,16 @@ impl Case {
     /// The directory with it.
     #[must_use]
     pub(crate) fn apply(&self, files: &Files) -> Files {
-        if let Change::RollBack { files } = &self.change {
-            return files.clone();
+        match &self.change {
+            Change::RollBack { files } => return files.clone(),
+            Change::Both { first, second } => return second.apply(&first.apply(files)),
+            Change::Put { bytes } => {
+                let mut files = files.clone();
+                files.push((self.file.clone(), bytes.clone()));
+                files.sort();
+                return files;
+            }
+            _ => {}
         }
         let mut changed = files.clone();
         let Some(at) = changed.iter().position(|(name, _)| *name == self.file) else { return changed };
@@ -66,6 +80,7 @@ impl Case {
                 let (left, right) = bytes.split_at_mut(*b);
                 left[*a..a + count].swap_with_slice(&mut right[..*count]);
             }
+            Change::SwapFrames { first, second, end } => bytes[*first..*end].rotate_left(second - first),
             Change::Replace { bytes: other, .. } | Change::Forge { bytes: other, .. } => {
                 bytes.clone_from(other)
             }
@@ -80,7 +95,7 @@ impl Case {
                 changed.retain(|(name, _)| name != other);
                 changed.push(copy);
             }
-            Change::RollBack { .. } => {}
+            Change::Put { .. } | Change::RollBack { .. } | Change::Both { .. } => {}
         }
         changed.sort();
         changed
@@ -97,12 +112,15 @@ impl Case {
             Change::Extend { value: 0, .. } => "extended by zeros",
             Change::Extend { .. } => "extended by garbage",
             Change::Swap { .. } => "two groups swapped",
+            Change::SwapFrames { .. } => "two frames swapped",
             Change::Remove => "deleted",
             Change::Duplicate { .. } => "duplicated",
             Change::Rename { .. } => "renamed",
+            Change::Put { .. } => "of another store, renumbered",
             Change::Replace { class, .. } => class,
             Change::Forge { .. } => "forged",
             Change::RollBack { .. } => "directory rolled back",
+            Change::Both { .. } => "two damages",
         }
     }
 
@@ -111,14 +129,9 @@ impl Case {
     pub(crate) fn place(&self) -> String {
         match &self.change {
             Change::Forge { what, field, .. } => format!("{what}: {field}"),
+            Change::Both { first, second } => format!("{} and {}", first.place(), second.place()),
             _ => kind_of(&self.file).to_owned(),
         }
-    }
-
-    /// Whether it happens to what can be made anew.
-    #[must_use]
-    pub(crate) fn is_derived(&self) -> bool {
-        kind_of(&self.file) == "index"
     }
 }
 
@@ -176,12 +189,41 @@ pub(crate) fn cases(sample: &Sample, step: usize) -> Vec<Case> {
             swaps(bytes).into_iter().for_each(&mut add);
         }
     }
+    cases.extend(renumbered(sample));
+    cases.extend(two_damages(sample));
+    cases.extend(forgeries::swapped_frames(sample));
     cases.extend(forgeries::cases(sample, step));
     for files in &sample.earlier {
         let change = Change::RollBack { files: files.clone() };
         cases.push(Case { file: String::new(), change });
     }
     cases
+}
+
+/// Segments of another store under a number that no segment has.
+fn renumbered(sample: &Sample) -> Vec<Case> {
+    let segments = sample.foreign.iter().filter(|(file, _)| kind_of(file) == "segment");
+    let put = |(_, bytes): &(String, Vec<u8>)| Change::Put { bytes: bytes.clone() };
+    segments.map(|segment| Case { file: segment_name(SegmentNumber(9)), change: put(segment) }).collect()
+}
+
+/// Two bytes in two files: each has to be named.
+fn two_damages(sample: &Sample) -> Vec<Case> {
+    let in_the_middle = |(file, bytes): &(String, Vec<u8>)| {
+        let group = sample.groups.iter().find(|group| group.file == *file);
+        let at = group.map_or(bytes.len() / 2, |group| group.at.midpoint(group.end));
+        (at < bytes.len()).then(|| Case { file: file.clone(), change: Change::Flip { at, bit: 3 } })
+    };
+    let flips: Vec<Case> = sample.files.iter().filter_map(in_the_middle).collect();
+    let pairs = flips.iter().enumerate().flat_map(|(n, first)| {
+        let behind = flips.iter().skip(n + 1);
+        behind.map(move |second| (first.clone(), second.clone()))
+    });
+    pairs.map(|(first, second)| both(first, second)).collect()
+}
+
+fn both(first: Case, second: Case) -> Case {
+    Case { file: first.file.clone(), change: Change::Both { first: first.into(), second: second.into() } }
 }
 
 /// Pairs of groups of equal length in a segment, found by their magic.

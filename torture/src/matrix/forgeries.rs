@@ -2,9 +2,10 @@
 
 use causelog::{ByteOffset, StoreId};
 use causelog_wire::layout::{
-    CLOSED_FILE, FRAME_PREFIX_BYTES, Field, GROUP_HEADER, GROUP_HEADER_BYTES, SEGMENT_HEADER, STORE_FILE,
+    CLOSED_FILE, FRAME_PREFIX_BYTES, Field, GROUP_HEADER, GROUP_HEADER_BYTES, SEGMENT_HEADER, SLOT,
+    SLOT_OFFSETS, STORE_FILE,
 };
-use causelog_wire::{Decoded, Salt, SegmentHeader, decode_frame};
+use causelog_wire::{Decoded, Salt, SegmentHeader, Slot, decode_frame};
 
 use crate::matrix::changes::{Case, Change};
 use crate::matrix::samples::Sample;
@@ -27,7 +28,23 @@ pub(crate) fn cases(sample: &Sample, step: usize) -> Vec<Case> {
     bytes.step_by(step.max(1)).filter_map(|(record, n)| record.case(n)).collect()
 }
 
+/// In each group every event exchanged with the one behind it, its checksum and all.
+pub(crate) fn swapped_frames(sample: &Sample) -> Vec<Case> {
+    let records = records(sample, sample.store);
+    let ends = |record: &Record<'_>| record.at + record.length();
+    let pairs = records.iter().zip(records.iter().skip(1)).filter(|(first, second)| {
+        first.what == "event" && second.what == "event" && ends(first) == second.at
+    });
+    let swap = |(first, second): (&Record<'_>, &Record<'_>)| {
+        let change = Change::SwapFrames { first: first.at, second: second.at, end: ends(second) };
+        Case { file: first.file.to_owned(), change }
+    };
+    pairs.map(swap).collect()
+}
+
 fn records(sample: &Sample, store: StoreId) -> Vec<Record<'_>> {
+    let [_, _, _, _, _, _, _, _, low @ ..] = store.as_u128().to_be_bytes();
+    let of_store = Salt(u64::from_be_bytes(low));
     let mut records = Vec::new();
     for (file, bytes) in &sample.files {
         let whole = |fields: &[Field], what, salt| Record {
@@ -40,9 +57,16 @@ fn records(sample: &Sample, store: StoreId) -> Vec<Record<'_>> {
         };
         match file.as_str() {
             "store" => records.push(whole(&STORE_FILE, "store", Salt(0))),
-            "closed" => {
-                let [_, _, _, _, _, _, _, _, low @ ..] = store.as_u128().to_be_bytes();
-                records.push(whole(&CLOSED_FILE, "closed", Salt(u64::from_be_bytes(low))));
+            "closed" => records.push(whole(&CLOSED_FILE, "closed", of_store)),
+            "lock" => {
+                let found =
+                    |at: usize| Slot::decode(bytes.get(at..).unwrap_or_default(), store, offset(at)).whole();
+                let slots = SLOT_OFFSETS.iter().filter_map(|at| usize::try_from(*at).ok());
+                let mut slots: Vec<(usize, Slot)> = slots.filter_map(|at| Some((at, found(at)?))).collect();
+                slots.sort_unstable_by_key(|(_, slot)| (slot.position, slot.epoch));
+                for ((at, _), what) in slots.iter().rev().zip(["newest slot", "older slot"]) {
+                    records.push(Record { at: *at, ..whole(&SLOT, what, of_store) });
+                }
             }
             _ => {
                 let Some(header) = SegmentHeader::decode(bytes).whole() else { continue };
@@ -109,7 +133,7 @@ impl Record<'_> {
         };
         let checksum = checksum(salt, offset(self.at), parts);
         bytes[self.at + checksum_at..self.at + checksum_at + 4].copy_from_slice(&checksum.to_le_bytes());
-        let change = Change::Forge { what: self.what, field, bytes };
+        let change = Change::Forge { what: self.what, field, at: self.at, bytes };
         Some(Case { file: self.file.to_owned(), change })
     }
 }

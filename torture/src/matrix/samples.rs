@@ -5,10 +5,12 @@ use std::sync::Arc;
 use anyhow::Result;
 use causelog::{
     ByteOffset, Coordinate, Environment, Event, EventId, EventKind, ManualClock, MemoryStorage, NewEvent,
-    Position, Region, SeededRandom, Store, StoreHead, StoreId,
+    Position, Region, Root, SeededRandom, Store, StoreHead, StoreId, inspect_index_files,
 };
 use causelog_wire::layout::GROUP_HEADER_BYTES;
 use causelog_wire::{GroupHeader, SegmentHeader};
+
+use crate::matrix::said::Said;
 
 /// The files of a directory.
 pub type Files = Vec<(String, Vec<u8>)>;
@@ -51,6 +53,8 @@ pub struct Sample {
     pub head: StoreHead,
     /// The headers of its groups.
     pub groups: Vec<Group>,
+    /// What is said of its index files as they are: a power cut may leave nothing of use.
+    pub(crate) derived: Vec<Said>,
 }
 
 /// The header of a group, and where it stands.
@@ -62,6 +66,14 @@ pub struct Group {
     pub at: usize,
     /// Its bytes.
     pub bytes: Vec<u8>,
+    /// Where the group ends, events included.
+    pub end: usize,
+    /// The position of its first event.
+    pub base: Position,
+    /// The position behind its last one.
+    pub next: Position,
+    /// The root there.
+    pub root: Root,
     /// Up to here, it says, everything had been synced.
     pub synced_to: Position,
 }
@@ -106,7 +118,8 @@ impl Sample {
         let foreign = leave(left, &foreign, other)?;
         let files = disk.files();
         let groups = files.iter().flat_map(|(name, bytes)| groups(name, bytes)).collect();
-        Ok(Self { left, store: id, files, earlier, foreign: foreign.files(), events, head, groups })
+        let derived = inspect_index_files(Arc::new(disk))?.findings.iter().map(Said::derived).collect();
+        Ok(Self { left, store: id, files, earlier, foreign: foreign.files(), events, head, groups, derived })
     }
 
     /// Up to here a damaged copy of the files shows that there were events: by a mark or a slot that was left alone,
@@ -114,20 +127,36 @@ impl Sample {
     #[must_use]
     pub fn proven(&self, changed: &Files) -> Position {
         let same = |name: &str| {
-            let file = |files: &Files| files.iter().find(|(other, _)| other == name).cloned();
-            file(changed).is_some() && file(changed) == file(&self.files)
+            bytes_of(changed, name).is_some() && bytes_of(changed, name) == bytes_of(&self.files, name)
         };
         if (self.left == Left::Closed && same("closed")) || (self.left == Left::Killed && same("lock")) {
             return self.head.position;
         }
-        let whole = |group: &&Group| {
-            let file = changed.iter().find(|(name, _)| *name == group.file);
-            file.is_some_and(|(_, bytes)| {
-                bytes.get(group.at..).is_some_and(|rest| rest.starts_with(&group.bytes))
-            })
-        };
-        self.groups.iter().filter(whole).map(|group| group.synced_to).max().unwrap_or_default()
+        self.groups
+            .iter()
+            .filter(|group| group.is_in(changed))
+            .map(|group| group.synced_to)
+            .max()
+            .unwrap_or_default()
     }
+}
+
+impl Group {
+    /// Whether this byte is one of it.
+    pub(crate) fn holds(&self, at: usize) -> bool {
+        (self.at..self.end).contains(&at)
+    }
+
+    /// Whether its header is there, in its place.
+    pub(crate) fn is_in(&self, files: &Files) -> bool {
+        let rest = bytes_of(files, &self.file).and_then(|bytes| bytes.get(self.at..));
+        rest.is_some_and(|rest| rest.starts_with(&self.bytes))
+    }
+}
+
+/// What a file holds.
+pub(crate) fn bytes_of<'a>(files: &'a Files, name: &str) -> Option<&'a [u8]> {
+    files.iter().find(|(other, _)| other == name).map(|(_, bytes)| bytes.as_slice())
 }
 
 /// The headers of the groups of a segment.
@@ -136,7 +165,17 @@ fn groups(name: &str, bytes: &[u8]) -> Vec<Group> {
     let group = |at: usize| {
         let found = bytes.get(at..at + GROUP_HEADER_BYTES)?;
         let header = GroupHeader::decode(found, header.salt, ByteOffset(u64::try_from(at).ok()?)).whole()?;
-        Some(Group { file: name.to_owned(), at, bytes: found.to_vec(), synced_to: header.synced_to })
+        let end = at + usize::try_from(header.total_bytes()).ok()?;
+        Some(Group {
+            file: name.to_owned(),
+            at,
+            bytes: found.to_vec(),
+            end,
+            base: header.base,
+            next: header.next(),
+            root: header.root_after,
+            synced_to: header.synced_to,
+        })
     };
     (0..bytes.len()).filter_map(group).collect()
 }
