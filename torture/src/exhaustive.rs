@@ -44,35 +44,46 @@ pub struct Bounds {
     pub deep: u64,
 }
 
-/// Cuts the power at every operation of a script, and goes through the states of each cut.
+/// A promise that was broken, and after how many operations the power was cut.
+#[derive(Debug)]
+pub struct Bad {
+    /// The operation at which it was cut.
+    pub cut: u64,
+    /// What was wrong.
+    pub error: anyhow::Error,
+}
+
+/// Cuts the power at every operation of a script, or at the one, and goes through the states of each cut.
 ///
 /// # Errors
 /// A promise was broken.
-pub fn run(script: &Script, bounds: Bounds) -> anyhow::Result<Counted> {
+pub fn run(script: &Script, bounds: Bounds, only: Option<u64>) -> Result<Counted, Bad> {
     let mut counted = Counted::default();
-    for cut in 0.. {
-        let mut play = script.begin()?;
-        play.world.disk.crash_at(cut);
-        script.play(&mut play)?;
-        let is_last = !play.world.disk.crashed();
-        counted.cuts += 1;
-        let world = &play.world;
-        let (states, bounded) = each_state(&world.disk, bounds.states, |state, disk| {
-            let deep = (state < bounds.deep).then(|| disk.kill());
-            check(world, disk)
-                .and_then(|()| {
-                    deep.map_or(Ok(()), |disk| check_deep(world, disk, cut ^ state.rotate_left(32)))
-                })
-                .with_context(|| format!("{}: cut at operation {cut}, state {state}", script.name))
-        })?;
-        counted.deep += states.min(bounds.deep);
-        counted.states += states;
-        counted.bounded += u64::from(bounded);
-        if is_last {
+    for cut in only.unwrap_or(0).. {
+        let (more, is_last) = run_cut(script, bounds, cut).map_err(|error| Bad { cut, error })?;
+        counted += more;
+        if is_last || only.is_some() {
             break;
         }
     }
     Ok(counted)
+}
+
+/// The states of one cut, and whether the script had ended before it.
+fn run_cut(script: &Script, bounds: Bounds, cut: u64) -> anyhow::Result<(Counted, bool)> {
+    let mut play = script.begin()?;
+    play.world.disk.crash_at(cut);
+    script.play(&mut play)?;
+    let is_last = !play.world.disk.crashed();
+    let world = &play.world;
+    let (states, bounded) = each_state(&world.disk, bounds.states, |state, disk| {
+        let deep = (state < bounds.deep).then(|| disk.kill());
+        check(world, disk)
+            .and_then(|()| deep.map_or(Ok(()), |disk| check_deep(world, disk, cut ^ state.rotate_left(32))))
+            .with_context(|| format!("{}: cut at operation {cut}, state {state}", script.name))
+    })?;
+    let deep = states.min(bounds.deep);
+    Ok((Counted { cuts: 1, states, bounded: u64::from(bounded), deep }, is_last))
 }
 
 /// Gives every state in which a power cut may leave a disk, at most `most` in order, and half as many by lot if

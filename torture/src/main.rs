@@ -7,12 +7,12 @@ use std::time::Instant;
 
 use anyhow::Context;
 use causelog_torture::damage::{self, Verdicts as DamageVerdicts};
-use causelog_torture::exhaustive::{self, Bounds, Counted};
+use causelog_torture::exhaustive::{self, Bad, Bounds, Counted};
 use causelog_torture::faults::{self, Failed};
 use causelog_torture::history::{History, LIVES, Part};
 use causelog_torture::matrix::judge::{Tally as Judged, run as run_matrix};
 use causelog_torture::matrix::samples::{Left, Sample};
-use causelog_torture::scripts::SCRIPTS;
+use causelog_torture::scripts::{SCRIPTS, Script};
 use causelog_torture::shrink::{attempt, shrink};
 use causelog_torture::syncs::{self, Verdict, Verdicts};
 use causelog_torture::tally::Tally;
@@ -30,14 +30,7 @@ enum What {
     /// Random histories of one store each, from seeds.
     Histories(Histories),
     /// Short scripts, cut at every operation.
-    Scripts {
-        /// States gone through for each cut.
-        #[arg(long, default_value_t = 2_000)]
-        states: u64,
-        /// Of these, how many also with five crashes in the recovery.
-        #[arg(long, default_value_t = 20)]
-        deep: u64,
-    },
+    Scripts(Scripts),
     /// The scripts without one of their syncs: the checks must notice.
     Syncs {
         /// States gone through for each cut.
@@ -64,9 +57,29 @@ enum What {
         #[arg(long, default_value_t = 1)]
         seed: u64,
         /// How many stores, one for each seed from the first on.
-        #[arg(long, default_value_t = 500)]
+        #[arg(long, default_value_t = 500, value_parser = at_least_one())]
         stores: u64,
     },
+}
+
+fn at_least_one() -> clap::builder::RangedU64ValueParser {
+    clap::value_parser!(u64).range(1..)
+}
+
+#[derive(Args)]
+struct Scripts {
+    /// States gone through for each cut.
+    #[arg(long, default_value_t = 2_000, value_parser = at_least_one())]
+    states: u64,
+    /// Of these, how many also with five crashes in the recovery.
+    #[arg(long, default_value_t = 20)]
+    deep: u64,
+    /// Only this script.
+    #[arg(long)]
+    script: Option<String>,
+    /// Only the cut at this operation.
+    #[arg(long)]
+    cut: Option<u64>,
 }
 
 #[derive(Args)]
@@ -75,7 +88,7 @@ struct Histories {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// How many histories, one for each seed from the first on.
-    #[arg(long, default_value_t = 2_000)]
+    #[arg(long, default_value_t = 2_000, value_parser = at_least_one())]
     histories: u64,
     /// How many times a store is opened in each history.
     #[arg(long, default_value_t = LIVES)]
@@ -87,14 +100,14 @@ struct Histories {
     #[arg(long)]
     syncs_ignored: bool,
     /// How many threads.
-    #[arg(long, default_value_t = 2)]
+    #[arg(long, default_value_t = 2, value_parser = at_least_one())]
     threads: u64,
 }
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().what {
         What::Histories(asked) => histories(&asked),
-        What::Scripts { states, deep } => scripts(Bounds { states, deep }),
+        What::Scripts(asked) => scripts(&asked),
         What::Syncs { states } => ignore_syncs(states),
         What::Faults => fail_calls(),
         What::Damage { seed, stores } => damage_stores(seed, stores),
@@ -155,7 +168,7 @@ fn run_histories(asked: &Histories) -> anyhow::Result<Tally> {
     for result in results {
         match result {
             Ok(Ok(more)) => tally += more,
-            Ok(Err(history)) => return fail(&history),
+            Ok(Err(history)) => return Err(fail(&history)),
             Err(_) => anyhow::bail!("a thread of the simulator panicked"),
         }
     }
@@ -163,27 +176,36 @@ fn run_histories(asked: &Histories) -> anyhow::Result<Tally> {
 }
 
 /// Shrinks a history that failed, and says how to run what is left of it.
-fn fail(history: &History) -> anyhow::Result<Tally> {
+fn fail(history: &History) -> anyhow::Error {
     // Panics are failures like others here, and told once.
     std::panic::set_hook(Box::new(|_| {}));
     let (short, error) = shrink(history);
-    let again = format!("to run it again, shrunk: causelog-torture histories {short}");
     let error = error.unwrap_or_else(|| anyhow::anyhow!("it does not fail a second time"));
-    Err(error).context(again)
+    again(&error, &format!("histories {short}"))
 }
 
-fn scripts(bounds: Bounds) -> anyhow::Result<()> {
+/// An error with the command that shows it again, on a line of its own.
+fn again(error: &anyhow::Error, arguments: &str) -> anyhow::Error {
+    anyhow::anyhow!("{error:#}\nto run it again:\n    cargo run --release -p causelog-torture -- {arguments}")
+}
+
+fn scripts(asked: &Scripts) -> anyhow::Result<()> {
+    let is_asked = |script: &&Script| asked.script.as_deref().is_none_or(|name| name == script.name);
+    let scripts: Vec<&Script> = SCRIPTS.iter().filter(is_asked).collect();
+    let names = || SCRIPTS.iter().map(|script| script.name).collect::<Vec<_>>().join(", ");
+    anyhow::ensure!(!scripts.is_empty(), "the scripts are: {}", names());
+    let bounds = Bounds { states: asked.states, deep: asked.deep };
     let mut all = Counted::default();
-    for script in SCRIPTS {
+    for script in &scripts {
         let begun = Instant::now();
-        let counted = exhaustive::run(script, bounds)?;
+        let counted = run_script(script, bounds, asked.cut)?;
         print(script.name, counted, begun);
         all += counted;
     }
     println!(
         "{} scripts, at most {} states of a cut in order: {} cuts, {} states, {} cuts with more, \
          {} recoveries cut five times: 0 bad",
-        SCRIPTS.len(),
+        scripts.len(),
         bounds.states,
         all.cuts,
         all.states,
@@ -191,6 +213,14 @@ fn scripts(bounds: Bounds) -> anyhow::Result<()> {
         all.deep
     );
     Ok(())
+}
+
+fn run_script(script: &Script, bounds: Bounds, cut: Option<u64>) -> anyhow::Result<Counted> {
+    let Bounds { states, deep } = bounds;
+    exhaustive::run(script, bounds, cut).map_err(|Bad { cut, error }| {
+        let name = script.name;
+        again(&error, &format!("scripts --states {states} --deep {deep} --script '{name}' --cut {cut}"))
+    })
 }
 
 fn print(name: &str, counted: Counted, begun: Instant) {
@@ -247,7 +277,9 @@ fn fail_calls() -> anyhow::Result<()> {
 fn damage_stores(seed: u64, stores: u64) -> anyhow::Result<()> {
     let mut all = DamageVerdicts::default();
     for n in 0..stores {
-        all += damage::run(seed.saturating_add(n))?;
+        let seed = seed.saturating_add(n);
+        all +=
+            damage::run(seed).map_err(|error| again(&error, &format!("damage --seed {seed} --stores 1")))?;
     }
     println!(
         "{stores} stores from seed {seed}, {} damages: {} refused at the open, {} found by reads or verification, \

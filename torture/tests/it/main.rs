@@ -53,7 +53,7 @@ mod slice {
     fn scripts_cut_at_every_operation_lose_nothing() {
         let bounds = Bounds { states: 4, deep: 1 };
         for script in SCRIPTS {
-            let counted = exhaustive::run(script, bounds).unwrap();
+            let counted = exhaustive::run(script, bounds, None).unwrap();
             assert!(
                 counted.states > counted.cuts && counted.deep >= counted.cuts,
                 "{}: {counted:?}",

@@ -13,7 +13,12 @@ use crate::history::fresh;
 /// Looks at every store of a directory beside whose name stands a list of what is in it.
 pub(crate) fn run(work: &Path, golden: &Path) -> Result<Verdict> {
     let (mut stores, mut events) = (Vec::new(), 0);
-    let entries = fs::read_dir(golden).with_context(|| format!("{} cannot be read", golden.display()))?;
+    let entries = fs::read_dir(golden).with_context(|| {
+        format!(
+            "{} cannot be read; give --golden DIR, or run this at the root of the workspace",
+            golden.display()
+        )
+    })?;
     for entry in entries {
         let path = entry?.path();
         let Some(name) = path.file_name().and_then(|name| name.to_str()).filter(|_| path.is_dir()) else {

@@ -17,6 +17,7 @@ mod uml;
 mod volume;
 
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Context, bail};
@@ -133,7 +134,17 @@ enum Verdict {
     Skipped(String),
 }
 
-fn main() -> anyhow::Result<()> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> anyhow::Result<()> {
     let Arguments { seed, work, tier } = Arguments::parse();
     match &tier {
         Tier::Writer(life) => return children::write(life),
