@@ -19,5 +19,6 @@ pub mod shrink;
 pub mod simulation;
 pub mod syncs;
 pub mod tally;
+pub mod until;
 pub mod view;
 pub mod world;

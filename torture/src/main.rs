@@ -10,12 +10,13 @@ use causelog_torture::damage::{self, Verdicts as DamageVerdicts};
 use causelog_torture::exhaustive::{self, Bad, Bounds, Counted};
 use causelog_torture::faults::{self, Failed};
 use causelog_torture::history::{History, LIVES, Part};
-use causelog_torture::matrix::judge::{Tally as Judged, run as run_matrix};
+use causelog_torture::matrix::judge::{Tally as Judged, count, run as run_matrix};
 use causelog_torture::matrix::samples::{Left, Sample};
 use causelog_torture::scripts::{SCRIPTS, Script};
 use causelog_torture::shrink::{attempt, shrink};
 use causelog_torture::syncs::{self, Verdict, Verdicts};
 use causelog_torture::tally::Tally;
+use causelog_torture::until::Until;
 use clap::{Args, Parser, Subcommand};
 
 /// Power cuts, kills, failing calls and damage on a simulated disk.
@@ -44,6 +45,9 @@ enum What {
         /// Of the cases by bit and byte, only each so many-th.
         #[arg(long, default_value_t = 1)]
         step: usize,
+        /// As many of these cases as fit into about so long, in place of a step.
+        #[arg(long)]
+        seconds: Option<u64>,
         /// How many threads.
         #[arg(long, default_value_t = 2)]
         threads: usize,
@@ -59,6 +63,9 @@ enum What {
         /// How many stores, one for each seed from the first on.
         #[arg(long, default_value_t = 500, value_parser = at_least_one())]
         stores: u64,
+        /// Stops after about so long, in place of after so many.
+        #[arg(long)]
+        seconds: Option<u64>,
     },
 }
 
@@ -74,6 +81,9 @@ struct Scripts {
     /// Of these, how many also with five crashes in the recovery.
     #[arg(long, default_value_t = 20)]
     deep: u64,
+    /// As many states as fit into about so long, in place of so many.
+    #[arg(long)]
+    seconds: Option<u64>,
     /// Only this script.
     #[arg(long)]
     script: Option<String>,
@@ -90,6 +100,9 @@ struct Histories {
     /// How many histories, one for each seed from the first on.
     #[arg(long, default_value_t = 2_000, value_parser = at_least_one())]
     histories: u64,
+    /// Stops after about so long, in place of after so many.
+    #[arg(long)]
+    seconds: Option<u64>,
     /// How many times a store is opened in each history.
     #[arg(long, default_value_t = LIVES)]
     lives: usize,
@@ -110,8 +123,8 @@ fn main() -> ExitCode {
         What::Scripts(asked) => scripts(&asked),
         What::Syncs { states } => ignore_syncs(states),
         What::Faults => fail_calls(),
-        What::Damage { seed, stores } => damage_stores(seed, stores),
-        What::Matrix { step, threads, table } => matrix(step, threads.max(1), table),
+        What::Damage { seed, stores, seconds } => damage_stores(seed, Until::new(stores, seconds)),
+        What::Matrix { step, seconds, threads, table } => matrix(step, seconds, threads.max(1), table),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -124,24 +137,25 @@ fn main() -> ExitCode {
 
 fn histories(asked: &Histories) -> anyhow::Result<()> {
     let begun = Instant::now();
-    let tally = run_histories(asked)?;
+    let (ran, tally) = run_histories(asked)?;
     println!(
-        "{} histories from seed {}: {tally}: 0 lost ({:.0} s)",
-        asked.histories,
+        "{ran} histories from seed {}: {tally}: 0 lost ({:.0} s)",
         asked.seed,
         begun.elapsed().as_secs_f64()
     );
     Ok(())
 }
 
-fn run_histories(asked: &Histories) -> anyhow::Result<Tally> {
-    let next = AtomicU64::new(0);
+/// How many ran, and what they came to.
+fn run_histories(asked: &Histories) -> anyhow::Result<(u64, Tally)> {
+    let (next, ran) = (AtomicU64::new(0), AtomicU64::new(0));
+    let until = Until::new(asked.histories, asked.seconds);
     let without: BTreeSet<Part> = asked.without.iter().copied().collect();
     let work = || -> Result<Tally, Box<History>> {
         let mut tally = Tally::default();
         loop {
             let n = next.fetch_add(1, Ordering::Relaxed);
-            if n >= asked.histories {
+            if until.is_over(n) {
                 return Ok(tally);
             }
             let history = History {
@@ -151,9 +165,12 @@ fn run_histories(asked: &Histories) -> anyhow::Result<Tally> {
                 syncs_ignored: asked.syncs_ignored,
             };
             match attempt(&history) {
-                Ok(more) => tally += more,
+                Ok(more) => {
+                    tally += more;
+                    ran.fetch_add(1, Ordering::Relaxed);
+                }
                 Err(error) => {
-                    next.store(asked.histories, Ordering::Relaxed);
+                    next.store(u64::MAX / 2, Ordering::Relaxed);
                     eprintln!("seed {} fails: {error:#}", history.seed);
                     return Err(Box::new(history));
                 }
@@ -172,7 +189,7 @@ fn run_histories(asked: &Histories) -> anyhow::Result<Tally> {
             Err(_) => anyhow::bail!("a thread of the simulator panicked"),
         }
     }
-    Ok(tally)
+    Ok((ran.into_inner(), tally))
 }
 
 /// Shrinks a history that failed, and says how to run what is left of it.
@@ -194,14 +211,13 @@ fn scripts(asked: &Scripts) -> anyhow::Result<()> {
     let scripts: Vec<&Script> = SCRIPTS.iter().filter(is_asked).collect();
     let names = || SCRIPTS.iter().map(|script| script.name).collect::<Vec<_>>().join(", ");
     anyhow::ensure!(!scripts.is_empty(), "the scripts are: {}", names());
-    let bounds = Bounds { states: asked.states, deep: asked.deep };
-    let mut all = Counted::default();
-    for script in &scripts {
-        let begun = Instant::now();
-        let counted = run_script(script, bounds, asked.cut)?;
-        print(script.name, counted, begun);
-        all += counted;
-    }
+    let (bounds, all) = match asked.seconds {
+        Some(seconds) => scripts_within(&scripts, seconds)?,
+        None => {
+            let bounds = Bounds { states: asked.states, deep: asked.deep };
+            (bounds, run_scripts(&scripts, bounds, asked.cut)?)
+        }
+    };
     println!(
         "{} scripts, at most {} states of a cut in order: {} cuts, {} states, {} cuts with more, \
          {} recoveries cut five times: 0 bad",
@@ -221,6 +237,32 @@ fn run_script(script: &Script, bounds: Bounds, cut: Option<u64>) -> anyhow::Resu
         let name = script.name;
         again(&error, &format!("scripts --states {states} --deep {deep} --script '{name}' --cut {cut}"))
     })
+}
+
+fn run_scripts(scripts: &[&Script], bounds: Bounds, cut: Option<u64>) -> anyhow::Result<Counted> {
+    let mut all = Counted::default();
+    for script in scripts {
+        let begun = Instant::now();
+        let counted = run_script(script, bounds, cut)?;
+        print(script.name, counted, begun);
+        all += counted;
+    }
+    Ok(all)
+}
+
+/// A few states, and then as many as fit into so long by what those took, if that is more.
+fn scripts_within(scripts: &[&Script], seconds: u64) -> anyhow::Result<(Bounds, Counted)> {
+    let few = Bounds { states: 6, deep: 1 };
+    let begun = Instant::now();
+    let all = run_scripts(scripts, few, None)?;
+    let took_ms = begun.elapsed().as_millis().max(1);
+    let left_ms = u128::from(seconds).saturating_mul(1_000).saturating_sub(took_ms);
+    let times = u64::try_from(left_ms / took_ms)?;
+    if times < 2 {
+        return Ok((few, all));
+    }
+    let more = Bounds { states: few.states.saturating_mul(times), deep: few.deep.saturating_mul(times) };
+    Ok((more, run_scripts(scripts, more, None)?))
 }
 
 fn print(name: &str, counted: Counted, begun: Instant) {
@@ -274,12 +316,13 @@ fn fail_calls() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn damage_stores(seed: u64, stores: u64) -> anyhow::Result<()> {
-    let mut all = DamageVerdicts::default();
-    for n in 0..stores {
-        let seed = seed.saturating_add(n);
+fn damage_stores(seed: u64, until: Until) -> anyhow::Result<()> {
+    let (mut all, mut stores) = (DamageVerdicts::default(), 0);
+    while !until.is_over(stores) {
+        let seed = seed.saturating_add(stores);
         all +=
             damage::run(seed).map_err(|error| again(&error, &format!("damage --seed {seed} --stores 1")))?;
+        stores += 1;
     }
     println!(
         "{stores} stores from seed {seed}, {} damages: {} refused at the open, {} found by reads or verification, \
@@ -290,16 +333,39 @@ fn damage_stores(seed: u64, stores: u64) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn matrix(step: usize, threads: usize, table: bool) -> anyhow::Result<()> {
-    for left in Left::ALL {
-        let (sample, begun) = (Sample::make(left)?, Instant::now());
-        let judged = shares(&sample, step, threads)?;
-        println!("{}, step {step}: {judged} ({:.0} s)", left.name(), begun.elapsed().as_secs_f64());
+fn matrix(step: usize, seconds: Option<u64>, threads: usize, table: bool) -> anyhow::Result<()> {
+    let samples = Left::ALL.into_iter().map(Sample::make).collect::<anyhow::Result<Vec<_>>>()?;
+    let step = match seconds {
+        Some(seconds) => step_within(&samples, threads, seconds)?,
+        None => step,
+    };
+    for sample in &samples {
+        let begun = Instant::now();
+        let judged = shares(sample, step, threads)?;
+        println!("{}, step {step}: {judged} ({:.0} s)", sample.left.name(), begun.elapsed().as_secs_f64());
         for ((class, place, verdict), count) in judged.table.iter().filter(|_| table) {
             println!("  {class:24} {place:32} {verdict:22} {count:8}");
         }
     }
     Ok(())
+}
+
+/// The least step whose cases fit into so long, by what few of them take.
+fn step_within(samples: &[Sample], threads: usize, seconds: u64) -> anyhow::Result<usize> {
+    const COARSE: usize = 1 << 14;
+    let begun = Instant::now();
+    let mut few = 0;
+    for sample in samples {
+        few += u128::from(shares(sample, COARSE, threads)?.cases);
+    }
+    let took_ms = begun.elapsed().as_millis().max(1);
+    let left_ms = u128::from(seconds).saturating_mul(1_000).saturating_sub(took_ms);
+    let fit = few * left_ms / took_ms;
+    let fits = |step: usize| {
+        let cases: usize = samples.iter().map(|sample| count(sample, step)).sum();
+        u128::try_from(cases).is_ok_and(|cases| cases <= fit)
+    };
+    Ok((0..14).map(|n| 1 << n).find(|step| fits(*step)).unwrap_or(COARSE))
 }
 
 fn shares(sample: &Sample, step: usize, threads: usize) -> anyhow::Result<Judged> {

@@ -4,7 +4,7 @@
 //! syntax tree, and together with the paths that clippy refuses.
 //! `cargo xtask planted` plants bugs and holds that the tests catch each of them.
 //! `cargo xtask sanitize` runs the tests of the layers under AddressSanitizer and ThreadSanitizer.
-//! `cargo xtask torture` runs every instrument for as long as it is told, and prints what it came to.
+//! `cargo xtask torture` shares out the time that it is told among the crashes, and prints what they came to.
 //! `cargo xtask ci` runs everything that has to pass before a change lands.
 //!
 //! This crate depends on no crate of the product, so that it runs while the product does not build.
@@ -60,9 +60,12 @@ enum Command {
         #[arg(value_enum)]
         sanitizer: Option<sanitize::Sanitizer>,
     },
-    /// Run every instrument of RELIABILITY.md for about so long, and print a table of what it came to.
+    /// Run crashes, faults and damage, simulated and real, for about so long, and print a table of what came of them.
+    ///
+    /// Planted bugs, fuzzing, models, schedules of threads, sanitizers and mutants have commands of their own, which
+    /// are named at the end.
     Torture {
-        /// About how long, on two processors; planted bugs have a command of their own.
+        /// About how long, on two processors, when the instruments are built.
         #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=10_000))]
         minutes: u64,
         /// The seed; another one every time unless given.

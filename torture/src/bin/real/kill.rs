@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use causelog_torture::draw::Draw;
 use causelog_torture::oracle::Loss;
+use causelog_torture::until::Until;
 
 use crate::Verdict;
 use crate::history::{History, Tally, fresh};
@@ -18,17 +19,17 @@ use crate::said::Said;
 /// How many lives a store has.
 const LIVES: usize = 16;
 
-/// Kills so many writers.
-pub(crate) fn run(work: &Path, seed: u64, kills: u64, threads: u64) -> anyhow::Result<Verdict> {
+/// Kills writers.
+pub(crate) fn run(work: &Path, seed: u64, kills: Until, threads: u64) -> anyhow::Result<Verdict> {
     let done = AtomicU64::new(0);
     let stores = AtomicU64::new(0);
     let worker = |worker: u64| -> anyhow::Result<Tally> {
         let mut tally = Tally::default();
-        while done.load(Ordering::Relaxed) < kills {
+        while !kills.is_over(done.load(Ordering::Relaxed)) {
             let seed = seed + stores.fetch_add(1, Ordering::Relaxed);
             let directory = fresh(work, &format!("killed-{worker}"))?;
             let more = history(History::new(directory, seed), seed).with_context(|| format!("seed {seed}"));
-            let more = more.inspect_err(|_| done.store(kills, Ordering::Relaxed))?;
+            let more = more.inspect_err(|_| done.store(u64::MAX, Ordering::Relaxed))?;
             done.fetch_add(more.kills, Ordering::Relaxed);
             tally += more;
         }

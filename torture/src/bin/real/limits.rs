@@ -10,6 +10,7 @@ use anyhow::{Context, ensure};
 use causelog::{LogError, OpenError, Store};
 use causelog_torture::draw::Draw;
 use causelog_torture::oracle::Loss;
+use causelog_torture::until::Until;
 
 use crate::Verdict;
 use crate::children::{End, WriterLife};
@@ -21,17 +22,9 @@ use crate::volume::run as system;
 /// How many blocks a full disk holds.
 const DISK_KIB: usize = 2048;
 
-/// Fills the disk so many times, and then goes through the limits.
-pub(crate) fn run(work: &Path, seed: u64, rounds: u64) -> anyhow::Result<Verdict> {
+/// Goes through the limits, and then fills the disk again and again.
+pub(crate) fn run(work: &Path, seed: u64, rounds: Until) -> anyhow::Result<Verdict> {
     let draw = Draw::new(seed);
-    let (lines, disk) = match Disk::mount(work.join("disk")) {
-        Ok(disk) => (full_disks(&disk, &draw, seed, rounds)?, Some(disk)),
-        Err(error) => (format!("SKIPPED full and read-only disks: {error:#}"), None),
-    };
-    let read_only = match &disk {
-        Some(disk) => read_only(disk, seed)?,
-        None => "",
-    };
     let limits = [
         ("file length", "ulimit -f", [1, 8, 9, 16, 17, 33, 64, 100, 200]),
         ("descriptors", "ulimit -n", [3, 4, 5, 6, 7, 8, 9, 10, 12]),
@@ -51,6 +44,14 @@ pub(crate) fn run(work: &Path, seed: u64, rounds: u64) -> anyhow::Result<Verdict
             tally.acknowledged
         ));
     }
+    let (lines, disk) = match Disk::mount(work.join("disk")) {
+        Ok(disk) => (full_disks(&disk, &draw, seed, rounds)?, Some(disk)),
+        Err(error) => (format!("SKIPPED full and read-only disks: {error:#}"), None),
+    };
+    let read_only = match &disk {
+        Some(disk) => read_only(disk, seed)?,
+        None => "",
+    };
     Ok(Verdict::Ran(format!("seed {seed}, {lines}{read_only}; {}: 0 lost", counts.join("; "))))
 }
 
@@ -109,10 +110,11 @@ impl Drop for Disk {
     }
 }
 
-fn full_disks(disk: &Disk, draw: &Draw, seed: u64, rounds: u64) -> anyhow::Result<String> {
-    let (mut tally, mut full) = (Tally::default(), 0);
-    for round in 0..rounds {
-        let seed = seed + round;
+fn full_disks(disk: &Disk, draw: &Draw, seed: u64, until: Until) -> anyhow::Result<String> {
+    let (mut tally, mut full, mut rounds) = (Tally::default(), 0, 0);
+    while !until.is_over(rounds) {
+        let seed = seed + rounds;
+        rounds += 1;
         let mut history = History::new(fresh(&disk.path, "events")?, seed);
         // Half of the stores are there before the disk is full.
         if draw.once_in(2) {

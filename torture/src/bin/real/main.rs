@@ -21,6 +21,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Context, bail};
+use causelog_torture::until::Until;
 use clap::{Parser, Subcommand};
 
 use crate::children::WriterLife;
@@ -32,6 +33,9 @@ struct Arguments {
     /// The first seed.
     #[arg(long, default_value_t = 1, global = true)]
     seed: u64,
+    /// Stops after about so long, in place of after so many.
+    #[arg(long, global = true)]
+    seconds: Option<u64>,
     /// Where stores are made; a temporary directory unless given.
     #[arg(long, global = true)]
     work: Option<PathBuf>,
@@ -145,7 +149,8 @@ fn main() -> ExitCode {
 }
 
 fn run() -> anyhow::Result<()> {
-    let Arguments { seed, work, tier } = Arguments::parse();
+    let Arguments { seed, seconds, work, tier } = Arguments::parse();
+    let until = |count| Until::new(count, seconds);
     match &tier {
         Tier::Writer(life) => return children::write(life),
         Tier::Reader { directory } => return children::read(directory),
@@ -160,19 +165,19 @@ fn run() -> anyhow::Result<()> {
     let begun = Instant::now();
     let (name, verdict) = match tier {
         Tier::Writer(_) | Tier::Reader { .. } => bail!("a child is no tier"),
-        Tier::Kill { kills, threads } => ("kill", kill::run(&work, seed, kills, threads)),
-        Tier::Limits { rounds } => ("limits", limits::run(&work, seed, rounds)),
-        Tier::Openers { rounds } => ("openers", openers::run(&work, seed, rounds)),
-        Tier::Uml { rounds } => ("uml", uml::run(&work, seed, rounds)),
-        Tier::UmlInside { rounds } => ("uml-inside", uml::inside(&work, seed, rounds)),
+        Tier::Kill { kills, threads } => ("kill", kill::run(&work, seed, until(kills), threads)),
+        Tier::Limits { rounds } => ("limits", limits::run(&work, seed, until(rounds))),
+        Tier::Openers { rounds } => ("openers", openers::run(&work, seed, until(rounds))),
+        Tier::Uml { rounds } => ("uml", uml::run(&work, seed, rounds, seconds)),
+        Tier::UmlInside { rounds } => ("uml-inside", uml::inside(&work, seed, until(rounds))),
         Tier::Trace { appends } => ("trace", trace::run(&work, seed, appends)),
         Tier::Golden { golden } => ("golden", golden::run(&work, &golden)),
         Tier::Syscalls { every, pairs, threads } => {
-            let plan = syscalls::Plan { every: every.max(1), pairs, threads: threads.max(1) };
+            let plan = syscalls::Plan { every: every.max(1), pairs, seconds, threads: threads.max(1) };
             ("syscalls", syscalls::run(&work, seed, plan))
         }
         Tier::Power { ext4, xfs, after_kill, threads } => {
-            ("power", power::run(&work, seed, power::Plan { ext4, xfs, after_kill, threads }))
+            ("power", power::run(&work, seed, power::Plan { ext4, xfs, after_kill, seconds, threads }))
         }
     };
     match verdict.with_context(|| format!("{name}, from seed {seed}"))? {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use causelog_torture::draw::Draw;
 use causelog_torture::oracle::Loss;
+use causelog_torture::until::Until;
 
 use crate::Verdict;
 use crate::children::{End, Mode, WriterLife};
@@ -18,17 +19,18 @@ use crate::volume::{self, Kind, Volume};
 
 const READERS: usize = 3;
 
-/// So many times a writer with readers and rivals beside it; each ends by a power cut, where that can be had.
-pub(crate) fn run(work: &Path, seed: u64, rounds: u64) -> anyhow::Result<Verdict> {
+/// Again and again a writer with readers and rivals beside it; each ends by a power cut, where that can be had.
+pub(crate) fn run(work: &Path, seed: u64, until: Until) -> anyhow::Result<Verdict> {
     let missing = volume::missing(work, &[Kind::Ext4]);
     let volume = match missing {
         None => Some(Volume::make(work, "openers", Kind::Ext4)?),
         Some(_) => None,
     };
     let parent = volume.as_ref().map_or(work, |volume| volume.mountpoint.as_path());
-    let (mut tally, mut refused) = (Tally::default(), 0);
-    for round in 0..rounds {
-        let seed = seed + round;
+    let (mut tally, mut refused, mut rounds) = (Tally::default(), 0, 0);
+    while !until.is_over(rounds) {
+        let seed = seed + rounds;
+        rounds += 1;
         let history = History::new(parent.join(format!("events-{seed}")), seed);
         let (more, rivals) = one(history, seed, volume.as_ref()).with_context(|| format!("seed {seed}"))?;
         tally += more;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::Context;
 use causelog_torture::draw::Draw;
 use causelog_torture::oracle::Loss;
+use causelog_torture::until::Until;
 
 use crate::Verdict;
 use crate::history::{History, Tally};
@@ -28,6 +29,8 @@ pub(crate) struct Plan {
     pub(crate) xfs: u64,
     /// Cuts under ext4 of a writer that has found what a killed one had left.
     pub(crate) after_kill: u64,
+    /// In place of so many of each, so long for all three.
+    pub(crate) seconds: Option<u64>,
     pub(crate) threads: u64,
 }
 
@@ -45,20 +48,21 @@ pub(crate) fn run(work: &Path, seed: u64, plan: Plan) -> anyhow::Result<Verdict>
             continue;
         }
         let begun = AtomicU64::new(0);
+        let until = Until::new(cuts, plan.seconds.map(|seconds| seconds / 3));
         let tally = crate::in_parallel(plan.threads, |worker| {
             let mut tally = Tally::default();
             let volume = Volume::make(work, &format!("volume-{worker}"), kind)?;
             loop {
                 // Each store takes its share of the cuts.
                 let first = begun.fetch_add(CUTS, Ordering::Relaxed);
-                if first >= cuts {
+                if until.is_over(first) {
                     return Ok(tally);
                 }
                 let seed = seed + first;
-                let more = history(&volume, seed, CUTS.min(cuts - first), after_kill);
+                let more = history(&volume, seed, first, until, after_kill);
                 tally += more
                     .with_context(|| format!("{name}, seed {seed}"))
-                    .inspect_err(|_| begun.store(cuts, Ordering::Relaxed))?;
+                    .inspect_err(|_| begun.store(u64::MAX / 2, Ordering::Relaxed))?;
             }
         })?;
         let Tally { cuts, kills, acknowledged, not_counted, unknown, seen, .. } = tally;
@@ -70,12 +74,13 @@ pub(crate) fn run(work: &Path, seed: u64, plan: Plan) -> anyhow::Result<Verdict>
     Ok(Verdict::Ran(format!("from seed {seed}, {}: 0 lost", lines.join("; "))))
 }
 
-fn history(volume: &Volume, seed: u64, cuts: u64, after_kill: bool) -> anyhow::Result<Tally> {
+/// A store whose cuts are those from `first` on.
+fn history(volume: &Volume, seed: u64, first: u64, until: Until, after_kill: bool) -> anyhow::Result<Tally> {
     let draw = Draw::new(seed);
     // A name of its own: what a cut undoes may be the removal of an older store.
     let directory = volume.mountpoint.join(format!("events-{seed}"));
     let mut history = History::new(directory.clone(), seed);
-    for cut in 0..cuts {
+    for cut in (0..CUTS).take_while(|cut| !until.is_over(first + cut)) {
         live(volume, &mut history, &draw, after_kill).with_context(|| format!("cut {cut}"))?;
     }
     history.settle()?;

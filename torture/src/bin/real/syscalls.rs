@@ -14,6 +14,7 @@ use std::process::Command;
 use anyhow::{Context, ensure};
 use causelog::Fate;
 use causelog_torture::oracle::Loss;
+use causelog_torture::until::Until;
 
 use crate::Verdict;
 use crate::children::{End, WriterLife};
@@ -108,41 +109,39 @@ pub(crate) struct Plan {
     pub(crate) every: usize,
     /// So many pairs of faults.
     pub(crate) pairs: u64,
+    /// In place of all of these as many as fit into so long, two thirds of it for the faults by themselves.
+    pub(crate) seconds: Option<u64>,
     pub(crate) threads: u64,
 }
 
 /// Lets every so many-th fault happen, and then pairs of faults.
 pub(crate) fn run(work: &Path, seed: u64, plan: Plan) -> anyhow::Result<Verdict> {
-    let Plan { every, pairs, threads } = plan;
+    let Plan { every, pairs, seconds, threads } = plan;
     match Command::new("strace").args(["-e", "inject=fsync:error=EIO", "true"]).output() {
         Ok(output) if output.status.success() => {}
         Ok(_) => return Ok(Verdict::Skipped("strace may not trace here".to_owned())),
         Err(_) => return Ok(Verdict::Skipped("there is no strace".to_owned())),
     }
     let calls = std::sync::Mutex::new(BTreeMap::<String, usize>::new());
+    let until = Until::new(u64::MAX, seconds.map(|seconds| seconds * 2 / 3));
     let tally = crate::in_parallel(threads, |worker| {
         let mut tally = Tally::default();
-        for beginning in BEGINNINGS {
-            let directory = fresh(work, &format!("calls-{worker}"))?;
-            fs::create_dir_all(&directory)?;
-            let bench = Bench::new(directory, seed, beginning)?;
-            let mut n = 0;
-            for call in bench.calls()? {
-                for fault in Fault::all(&call.name) {
-                    n += 1;
-                    // The faults are dealt out to the workers by turns.
-                    if n % every == 0 && (n / every) % usize::try_from(threads)? == usize::try_from(worker)? {
-                        let context = || format!("beginning {beginning:?}: {call}: {fault:?}");
-                        tally += bench.run(&call, fault).with_context(context)?;
-                        let mut calls = calls.lock().map_err(|_| anyhow::anyhow!("a worker panicked"))?;
-                        *calls.entry(call.name.clone()).or_default() += 1;
-                    }
-                }
+        let benches = Bench::all(work, &format!("calls-{worker}"), seed)?;
+        // The faults are dealt out to the workers by turns.
+        let own = |n: &usize| -> bool { n.is_multiple_of(every) && widen(n / every) % threads == worker };
+        for (done, (bench, call, fault)) in spread(&benches, own).into_iter().enumerate() {
+            if until.is_over(widen(done)) {
+                break;
             }
+            let context = || format!("beginning {:?}: {call}: {fault:?}", bench.beginning);
+            tally += bench.run(call, fault).with_context(context)?;
+            let mut calls = calls.lock().map_err(|_| anyhow::anyhow!("a worker panicked"))?;
+            *calls.entry(call.name.clone()).or_default() += 1;
         }
         Ok(tally)
     })?;
-    let paired = pairs::run(work, seed, pairs, threads)?;
+    let pairs = Until::new(pairs, seconds.map(|seconds| seconds.div_ceil(3)));
+    let (pairs, paired) = pairs::run(work, seed, pairs, threads)?;
     let calls = calls.into_inner().map_err(|_| anyhow::anyhow!("a worker panicked"))?;
     let by_name: Vec<String> = calls.iter().map(|(name, count)| format!("{name} {count}")).collect();
     let Tally { faults, kills, acknowledged, not_written, unknown, .. } = tally;
@@ -156,14 +155,42 @@ pub(crate) fn run(work: &Path, seed: u64, plan: Plan) -> anyhow::Result<Verdict>
     )))
 }
 
+/// The faults of these numbers, those far from each other first: what is not reached in time is of every sort.
+fn spread(benches: &[(Bench, Vec<Call>)], own: impl Fn(&usize) -> bool) -> Vec<(&Bench, &Call, Fault)> {
+    const STRIDE: usize = 16;
+    let calls = benches.iter().flat_map(|(bench, calls)| calls.iter().map(move |call| (bench, call)));
+    let faults =
+        calls.flat_map(|(bench, call)| Fault::all(&call.name).into_iter().map(move |f| (bench, call, f)));
+    let own: Vec<_> = faults.enumerate().filter(|(n, _)| own(n)).map(|(_, fault)| fault).collect();
+    (0..STRIDE).flat_map(|first| own.iter().skip(first).step_by(STRIDE).copied()).collect()
+}
+
+fn widen(n: usize) -> u64 {
+    u64::try_from(n).unwrap_or(u64::MAX)
+}
+
 /// A directory in which the same short life is lived again and again.
 struct Bench {
     directory: PathBuf,
+    beginning: Option<End>,
     /// What the writer finds, and what was promised of it.
     before: History,
 }
 
 impl Bench {
+    /// One for each beginning, with its calls.
+    fn all(work: &Path, name: &str, seed: u64) -> anyhow::Result<Vec<(Self, Vec<Call>)>> {
+        let mut benches = Vec::new();
+        for (n, beginning) in BEGINNINGS.into_iter().enumerate() {
+            let directory = fresh(work, &format!("{name}-{n}"))?;
+            fs::create_dir_all(&directory)?;
+            let bench = Self::new(directory, seed, beginning)?;
+            let calls = bench.calls()?;
+            benches.push((bench, calls));
+        }
+        Ok(benches)
+    }
+
     fn new(directory: PathBuf, seed: u64, beginning: Option<End>) -> anyhow::Result<Self> {
         let mut before = History::new(directory.join("events"), seed);
         if let Some(end) = beginning {
@@ -171,7 +198,7 @@ impl Bench {
             before.lived(&Process::start(&[], &process::writer(&life))?.wait()?)?;
             copy(&before.directory, &directory.join("template"))?;
         }
-        Ok(Self { directory, before })
+        Ok(Self { directory, beginning, before })
     }
 
     /// The store as it was at the beginning.

@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, bail, ensure};
 use causelog_torture::draw::Draw;
 use causelog_torture::oracle::Loss;
+use causelog_torture::until::Until;
 
 use crate::Verdict;
 use crate::children::Mode;
@@ -19,6 +20,8 @@ use crate::volume::run as system;
 
 const MODULES: &str = "/usr/lib/uml/modules";
 const SECTORS: u64 = 131_072;
+/// What the kernel needs to start and to halt, about.
+const BOOT_SECONDS: u64 = 4;
 /// The first mapped device; its name under `/dev/mapper` is made by a daemon that is not there.
 const MAPPED: &str = "/dev/dm-0";
 
@@ -31,7 +34,7 @@ enum Writes {
 }
 
 /// Starts the kernel, which goes through the rounds.
-pub(crate) fn run(work: &Path, seed: u64, rounds: u64) -> anyhow::Result<Verdict> {
+pub(crate) fn run(work: &Path, seed: u64, rounds: u64, seconds: Option<u64>) -> anyhow::Result<Verdict> {
     if Command::new("linux.uml").arg("--version").output().is_err() {
         return Ok(Verdict::Skipped("there is no linux.uml (Debian: user-mode-linux)".to_owned()));
     }
@@ -53,12 +56,15 @@ pub(crate) fn run(work: &Path, seed: u64, rounds: u64) -> anyhow::Result<Verdict
     File::create(&image)?.set_len(SECTORS * 512)?;
     let init = work.join("init");
     let program = std::env::current_exe()?;
+    let seconds = seconds.map_or_else(String::new, |seconds| {
+        format!(" --seconds {}", seconds.saturating_sub(BOOT_SECONDS).max(1))
+    });
     fs::write(
         &init,
         format!(
             "#!/bin/sh\nexport PATH=/usr/sbin:/usr/bin:/sbin:/bin RUST_BACKTRACE=0\nmount -t proc proc /proc\nmount -t sysfs sys /sys\n\
              insmod {modules}/dm-mod.ko\ninsmod {modules}/dm-flakey.ko\n\
-             {} --seed {seed} --work {} uml-inside --rounds {rounds} 2>&1\nhalt -f\n",
+             {} --seed {seed} --work {}{seconds} uml-inside --rounds {rounds} 2>&1\nhalt -f\n",
             program.display(),
             work.display(),
             modules = modules.display(),
@@ -90,14 +96,17 @@ fn modules() -> Option<PathBuf> {
 }
 
 /// Inside that kernel: a writer is at work when writes begin to vanish, as in a power cut, or to fail.
-pub(crate) fn inside(work: &Path, seed: u64, rounds: u64) -> anyhow::Result<Verdict> {
+pub(crate) fn inside(work: &Path, seed: u64, until: Until) -> anyhow::Result<Verdict> {
     let mounted = work.join("mounted");
     let mut failed = Tally::default();
     let mut vanished = Tally::default();
     system("dmsetup", &["create", "flaky", "--noudevsync", "--table", &table(Writes::Reach)])?;
-    for round in 0..rounds {
+    for (round, seed) in (seed..).enumerate() {
+        // At least one of each.
+        if round > 1 && until.is_over(u64::try_from(round)?) {
+            break;
+        }
         let writes = if round % 2 == 0 { Writes::Fail } else { Writes::Vanish };
-        let seed = seed + round;
         system("mkfs.ext4", &["-q", "-F", MAPPED])?;
         mount(&mounted)?;
         let history = History::new(mounted.join("events"), seed);

@@ -1,39 +1,40 @@
 //! Two system calls that fail in one life, drawn by lot: what the first leaves behind meets the second.
 
-use std::fs;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context, ensure};
 use causelog_torture::draw::Draw;
 use causelog_torture::oracle::Loss;
+use causelog_torture::until::Until;
 
-use super::{BEGINNINGS, Bench, Call, Fault};
-use crate::history::{Tally, fresh};
+use super::{Bench, Call, Fault};
+use crate::history::Tally;
 
-/// So many pairs, dealt out to threads.
-pub(super) fn run(work: &Path, seed: u64, pairs: u64, threads: u64) -> anyhow::Result<Tally> {
-    crate::in_parallel(threads, |worker| {
+/// Pairs, dealt out to threads; how many.
+pub(super) fn run(work: &Path, seed: u64, until: Until, threads: u64) -> anyhow::Result<(u64, Tally)> {
+    let (next, done) = (AtomicU64::new(0), AtomicU64::new(0));
+    let tally = crate::in_parallel(threads, |worker| {
         let mut tally = Tally::default();
-        if worker >= pairs {
+        if until.is_over(worker) {
             return Ok(tally);
         }
-        let mut benches: Vec<(Bench, Vec<Call>)> = Vec::new();
-        for (n, beginning) in BEGINNINGS.into_iter().enumerate() {
-            let directory = fresh(work, &format!("pairs-{worker}-{n}"))?;
-            fs::create_dir_all(&directory)?;
-            let bench = Bench::new(directory, seed, beginning)?;
-            let calls = bench.calls()?.into_iter().filter(|call| !call.path.is_empty()).collect();
-            benches.push((bench, calls));
-        }
-        for n in (0..pairs).filter(|n| n % threads == worker) {
+        let mut benches = Bench::all(work, &format!("pairs-{worker}"), seed)?;
+        benches.iter_mut().for_each(|(_, calls)| calls.retain(|call| !call.path.is_empty()));
+        loop {
+            let n = next.fetch_add(1, Ordering::Relaxed);
+            if until.is_over(n) {
+                return Ok(tally);
+            }
             let draw = Draw::new(seed).part(usize::try_from(n)?);
             let (bench, calls) = &benches[draw.below(benches.len())];
             let pair = Pair::draw(calls, &draw).context("a life with fewer than two calls")?;
-            let context = || format!("pair {n}, beginning {:?}: {pair:?}", bench.before.directory);
+            let context = || format!("pair {n}, beginning {:?}: {pair:?}", bench.beginning);
             tally += pair.run(bench, calls).with_context(context)?;
+            done.fetch_add(1, Ordering::Relaxed);
         }
-        Ok(tally)
-    })
+    })?;
+    Ok((done.into_inner(), tally))
 }
 
 /// Two calls, in the order in which they came without a fault, and what befalls each.
