@@ -191,6 +191,7 @@ pub(crate) fn cases(sample: &Sample, step: usize) -> Vec<Case> {
     }
     cases.extend(renumbered(sample));
     cases.extend(two_damages(sample));
+    cases.extend(damaged_and_cut_off(sample));
     cases.extend(forgeries::swapped_frames(sample));
     cases.extend(forgeries::cases(sample, step));
     for files in &sample.earlier {
@@ -220,6 +221,33 @@ fn two_damages(sample: &Sample) -> Vec<Case> {
         behind.map(move |second| (first.clone(), second.clone()))
     });
     pairs.map(|(first, second)| both(first, second)).collect()
+}
+
+/// Something in the middle and the end: the one must not hide that the other is gone.
+fn damaged_and_cut_off(sample: &Sample) -> Vec<Case> {
+    let segments: Vec<&str> = sample
+        .files
+        .iter()
+        .map(|(file, _)| file.as_str())
+        .filter(|file| kind_of(file) == "segment")
+        .collect();
+    let Some((last, others)) = segments.split_last() else { return Vec::new() };
+    let case = |file: &str, change| Case { file: file.to_owned(), change };
+    let groups = sample.groups.iter().filter(|group| group.file == **last);
+    let mut ends: Vec<Case> = groups
+        .flat_map(|group| [group.at, group.at.midpoint(group.end)])
+        .map(|at| case(last, Change::Cut { at }))
+        .collect();
+    ends.push(case(last, Change::Remove));
+    let mut middles = Vec::new();
+    for file in others {
+        middles.push(case(file, Change::Remove));
+        let group = sample.groups.iter().find(|group| group.file == **file);
+        let at = group.map_or(0, |group| group.at.midpoint(group.end));
+        middles.push(case(file, Change::Flip { at, bit: 3 }));
+    }
+    let pairs = middles.iter().flat_map(|middle| ends.iter().map(|end| both(middle.clone(), end.clone())));
+    pairs.collect()
 }
 
 fn both(first: Case, second: Case) -> Case {

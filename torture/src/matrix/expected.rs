@@ -256,9 +256,9 @@ fn in_last_segment(
         true => vec![place(EITHER, group.at, at)],
         false => vec![place(TORN, group.at, group.at)],
     };
-    // With the end itself, what vouches for it says so; a mark is not asked any more where bytes are damaged.
+    // With the end itself, what vouches for it says so.
     let is_gone = nothing_behind || successor_in(sample, group).is_none();
-    if is_gone && sample.left != Left::Closed {
+    if is_gone {
         dues.push(Due::EndGone);
     }
     dues
