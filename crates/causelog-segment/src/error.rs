@@ -76,7 +76,7 @@ pub enum DamageKind {
     /// A segment that others refer to is not there.
     #[error("segment {0} is missing; restore it from a backup")]
     SegmentMissing(SegmentNumber),
-    /// A segment, or the mark of a clean close, of another store.
+    /// A segment, the mark of a clean close, or the `store` file itself, of another store.
     #[error("the file belongs to another store ({0})")]
     SegmentForeign(StoreId),
     /// A segment under another's name: renamed or duplicated.

@@ -69,7 +69,7 @@ pub fn inspect(
     let (survey, slot) = look(&directory, &mut lock)?;
     let in_use = lock.writer_lives();
     drop(writers_off);
-    let first = survey.store().map(hash::first_root);
+    let first = survey.store.map(hash::first_root);
     let meter = Meter::new(survey.segments.iter().map(|segment| &**segment), tell)?;
     let mut walk = Walk {
         survey: &survey,

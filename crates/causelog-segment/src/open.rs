@@ -134,7 +134,7 @@ pub(crate) fn look(directory: &Directory, lock: &mut SharedLock) -> Result<(Surv
     if survey.is_empty() {
         return Err(LogError::NotAStore { directory: directory.path() });
     }
-    let Some(store) = survey.store() else { return Ok((survey, None)) };
+    let Some(store) = survey.store else { return Ok((survey, None)) };
     let slot = lock.newest_slot(store)?;
     let (true, Some(published)) = (lock.writer_lives(), slot) else { return Ok((survey, slot)) };
     if published.segment > survey.last() && survey.findings.is_empty() {

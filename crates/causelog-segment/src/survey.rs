@@ -1,11 +1,13 @@
 //! What stands in a directory: the first look at a store, which fails only when the system refuses.
 
+use std::cmp::Reverse;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use causelog_io::{EntryKind, IoError};
 use causelog_types::{ByteOffset, SegmentNumber, StoreId, widen};
 use causelog_wire::layout::{CLOSED_FILE_BYTES, SEGMENT_HEADER_BYTES, STORE_FILE_BYTES};
-use causelog_wire::{CleanClose, Decoded, Predecessor, SegmentHeader, StoreIdentity};
+use causelog_wire::{CleanClose, Decoded, Predecessor, SegmentHeader, StoreIdentity, hash};
 
 use crate::directory::{Directory, NamedFile};
 use crate::error::{Damage, DamageKind};
@@ -15,6 +17,9 @@ use crate::segment::Segment;
 /// What stands in a directory.
 #[derive(Debug)]
 pub(crate) struct Survey {
+    /// Which store this is, as far as anything here says.
+    pub(crate) store: Option<StoreId>,
+    /// What the `store` file says; if that is another store's, it is among the findings.
     pub(crate) identity: Option<StoreIdentity>,
     pub(crate) closed: Option<CleanClose>,
     /// The segments whose headers are right, in order.
@@ -29,6 +34,7 @@ pub(crate) struct Survey {
 impl Survey {
     pub(crate) fn take(directory: &Directory) -> Result<Self, IoError> {
         let mut survey = Self {
+            store: None,
             identity: None,
             closed: None,
             segments: Vec::new(),
@@ -48,9 +54,14 @@ impl Survey {
             .and_then(|bytes| survey.decoded(directory.path_of(STORE_FILE), StoreIdentity::decode(&bytes)));
         survey.closed = closed
             .and_then(|bytes| survey.decoded(directory.path_of(CLOSED_FILE), CleanClose::decode(&bytes)));
-        survey.check_identity(directory, !numbers.is_empty());
+        let mut heads = Vec::new();
         for number in numbers {
-            survey.add_segment(directory, number)?;
+            let Some(file) = directory.open_if_there(&segment_name(number))? else { continue };
+            heads.push((number, read_head(&file, SEGMENT_HEADER_BYTES)?));
+        }
+        survey.find_store(directory, &heads);
+        for (number, head) in heads {
+            survey.add_segment(directory, number, &head)?;
         }
         Ok(survey)
     }
@@ -58,12 +69,6 @@ impl Survey {
     /// Whether nothing of a store is here: what is not there cannot be damaged.
     pub(crate) fn is_empty(&self) -> bool {
         self.identity.is_none() && self.closed.is_none() && self.findings.is_empty() && self.last_number == 0
-    }
-
-    /// Which store this is, as far as anything here says.
-    pub(crate) fn store(&self) -> Option<StoreId> {
-        let named = self.identity.map(|identity| identity.store);
-        named.or_else(|| self.segments.first().map(|segment| segment.header().store))
     }
 
     /// The last segment whose header is right.
@@ -119,31 +124,41 @@ impl Survey {
         None
     }
 
-    fn check_identity(&mut self, directory: &Directory, has_segments: bool) {
+    /// Finds out which store this is, and what of the small files is another's.
+    fn find_store(&mut self, directory: &Directory, heads: &[(SegmentNumber, Vec<u8>)]) {
         let store_is_named = self.is_named(&directory.path_of(STORE_FILE));
-        if self.identity.is_none() && !store_is_named && (has_segments || self.closed.is_some()) {
+        if self.identity.is_none() && !store_is_named && (!heads.is_empty() || self.closed.is_some()) {
             self.find(directory.path_of(STORE_FILE), DamageKind::IdentityMissing);
         }
-        if let (Some(identity), Some(closed)) = (self.identity, self.closed)
-            && identity.store != closed.store
-        {
-            self.find(directory.path_of(CLOSED_FILE), DamageKind::SegmentForeign(closed.store));
+        let headers = heads.iter().filter_map(|(_, head)| SegmentHeader::decode(head).whole());
+        let (identity, closed) = (self.identity, self.closed);
+        self.store = which_store(identity, headers.map(|header| header.store).collect(), closed);
+        let foreign = |of: StoreId| self.store.is_some_and(|store| store != of).then_some(of);
+        let foreign_identity = identity.and_then(|identity| foreign(identity.store));
+        let foreign_mark = closed.and_then(|closed| foreign(closed.store));
+        if let Some(other) = foreign_identity {
+            self.find(directory.path_of(STORE_FILE), DamageKind::SegmentForeign(other));
+        }
+        if let Some(other) = foreign_mark {
+            self.find(directory.path_of(CLOSED_FILE), DamageKind::SegmentForeign(other));
             self.closed = None;
         }
     }
 
-    fn add_segment(&mut self, directory: &Directory, number: SegmentNumber) -> Result<(), IoError> {
-        let name = segment_name(number);
-        let path = directory.path_of(&name);
-        let Some(file) = directory.open_if_there(&name)? else { return Ok(()) };
-        let head = read_head(&file, SEGMENT_HEADER_BYTES)?;
-        let Some(header) = self.decoded(path.clone(), SegmentHeader::decode(&head)) else { return Ok(()) };
-        if header.number != number {
-            self.find(path, DamageKind::SegmentMisnamed(header.number));
+    fn add_segment(
+        &mut self,
+        directory: &Directory,
+        number: SegmentNumber,
+        head: &[u8],
+    ) -> Result<(), IoError> {
+        let path = directory.path_of(&segment_name(number));
+        let Some(header) = self.decoded(path.clone(), SegmentHeader::decode(head)) else { return Ok(()) };
+        if self.store.is_some_and(|store| store != header.store) {
+            self.find(path, DamageKind::SegmentForeign(header.store));
             return Ok(());
         }
-        if self.identity.is_some_and(|identity| identity.store != header.store) {
-            self.find(path, DamageKind::SegmentForeign(header.store));
+        if header.number != number {
+            self.find(path, DamageKind::SegmentMisnamed(header.number));
             return Ok(());
         }
         self.check_order(&header, path)?;
@@ -156,10 +171,7 @@ impl Survey {
         let before = self.segments.last().cloned();
         match (before, header.previous) {
             (None, None) => {
-                let starts = header.base.0 == 0
-                    && self
-                        .identity
-                        .is_none_or(|id| header.base_root == causelog_wire::hash::first_root(id.store));
+                let starts = header.base.0 == 0 && header.base_root == hash::first_root(header.store);
                 if !starts {
                     self.find(path, DamageKind::SegmentOutOfOrder);
                 }
@@ -205,6 +217,27 @@ impl Survey {
     fn find(&mut self, file: String, kind: DamageKind) {
         self.findings.push(Damage { file, offset: ByteOffset(0), kind });
     }
+}
+
+/// Which store a directory is, by its `store` file, the headers of its segments and the mark of a clean close.
+pub(crate) fn which_store(
+    identity: Option<StoreIdentity>,
+    segments: Vec<StoreId>,
+    closed: Option<CleanClose>,
+) -> Option<StoreId> {
+    // A store file that no segment agrees with is another store's.
+    let named = identity.map(|identity| identity.store);
+    let named = named.filter(|named| segments.is_empty() || segments.contains(named));
+    named.or_else(|| most_frequent(segments)).or(closed.map(|closed| closed.store))
+}
+
+/// Of equally frequent ones, any.
+fn most_frequent(stores: Vec<StoreId>) -> Option<StoreId> {
+    let mut counts: HashMap<StoreId, usize> = HashMap::new();
+    for store in stores {
+        *counts.entry(store).or_default() += 1;
+    }
+    counts.into_iter().max_by_key(|(store, count)| (*count, Reverse(store.as_u128()))).map(|(store, _)| store)
 }
 
 pub(crate) fn read_head(file: &NamedFile, most: usize) -> Result<Vec<u8>, IoError> {

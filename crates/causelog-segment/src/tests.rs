@@ -14,6 +14,7 @@ mod marks;
 mod moving;
 mod names;
 mod order;
+mod owners;
 mod poison;
 mod recovery;
 mod refusals;

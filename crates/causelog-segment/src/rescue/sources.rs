@@ -1,6 +1,5 @@
 //! The files of a damaged log that may hold its groups, and which store they say it is.
 
-use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -15,7 +14,7 @@ use crate::group::Payloads;
 use crate::names::{FileName, STORE_FILE};
 use crate::scan::{Boundary, Scan};
 use crate::segment::Segment;
-use crate::survey::{Survey, read_head};
+use crate::survey::{Survey, read_head, which_store};
 
 /// A file that may hold groups of the store.
 pub(super) struct Source {
@@ -60,16 +59,14 @@ impl Sources {
         }
         files.sort_unstable_by_key(|(number, _)| *number);
         let decoded = files.iter().filter_map(|(_, head)| SegmentHeader::decode(head).whole());
-        let closed = survey.closed.map(|closed| closed.store);
-        let stores: Vec<StoreId> = decoded.map(|header| header.store).collect();
-        // A store file that no segment agrees with is another store's.
-        let identity =
-            survey.identity.filter(|identity| stores.is_empty() || stores.contains(&identity.store));
-        let store = match most_frequent(stores.into_iter()).or(closed) {
-            None if identity.is_none() => proven_store(directory, &files)?,
+        let stores = decoded.map(|header| header.store).collect();
+        let store = match which_store(survey.identity, stores, survey.closed) {
+            None => proven_store(directory, &files)?,
             named => named,
         };
-        let named = identity.or(store.map(|store| StoreIdentity { store, created_ms: 0 }));
+        let made = |store| StoreIdentity { store, created_ms: 0 };
+        let named = store
+            .map(|store| survey.identity.filter(|identity| identity.store == store).unwrap_or(made(store)));
         let identity = named.ok_or_else(|| match survey.is_empty() {
             true => LogError::NotAStore { directory: directory.path() },
             false => {
@@ -158,13 +155,4 @@ fn proven_store(
         }
     }
     Ok(None)
-}
-
-/// Of equally frequent ones, any.
-fn most_frequent(stores: impl Iterator<Item = StoreId>) -> Option<StoreId> {
-    let mut counts: HashMap<StoreId, usize> = HashMap::new();
-    for store in stores {
-        *counts.entry(store).or_default() += 1;
-    }
-    counts.into_iter().max_by_key(|(store, count)| (*count, Reverse(store.as_u128()))).map(|(store, _)| store)
 }
