@@ -8,11 +8,12 @@ use causelog_wire::layout::SEGMENT_HEADER_BYTES;
 use causelog_wire::{Slot, hash};
 
 use crate::directory::Directory;
+use crate::ends::{check_mark, check_slot, lost_mark, lost_slot, vouched_for};
 use crate::error::{Damage, DamageKind, LogError};
 use crate::findings::Findings;
 use crate::group::{Group, Payloads};
 use crate::lock::{LockFile, hold_writers_off};
-use crate::open::{check_mark, check_slot, look, vouched_for};
+use crate::open::look;
 use crate::progress::{Meter, Progress};
 use crate::report::TornTail;
 use crate::scan::{Boundary, Scan, Step};
@@ -231,19 +232,27 @@ impl Walk<'_> {
         Ok(true)
     }
 
-    /// Whether the end is what the mark of a clean close and the published end say.
+    /// Whether the end is what the mark of a clean close and the published end say. Beside other damage, only what no
+    /// damage before the end explains is named.
     fn judge_end(&mut self, directory: &Directory) {
-        let earlier = !self.findings.is_empty();
+        let is_damaged = !self.findings.is_empty();
         self.judge_torn_tail();
-        let Some(identity) = self.survey.identity.filter(|_| !earlier) else { return };
+        let Some(store) = self.survey.store else { return };
         let number = self.survey.segments.last().map(|segment| segment.number());
-        let end = self.end.unwrap_or_else(|| Tail::empty(identity.store).end).log_end(number);
-        self.result.head = end.head();
-        let mark = match self.in_use {
-            true => None,
-            false => check_mark(directory, self.survey, &end, &self.watch).err(),
+        let end = self.end.unwrap_or_else(|| Tail::empty(store).end).log_end(number);
+        let (survey, watch) = (self.survey, &self.watch);
+        let (mark, slot) = match is_damaged {
+            false => {
+                self.result.head = end.head();
+                let slot = check_slot(directory, survey, self.slot, &end, watch).err();
+                (check_mark(directory, survey, &end, watch).err(), slot)
+            }
+            true => {
+                let slot = lost_slot(directory, survey, self.slot, &end, watch);
+                (lost_mark(directory, survey, &end, watch), slot)
+            }
         };
-        let slot = check_slot(directory, self.survey, self.slot, &end, &self.watch).err();
+        let mark = mark.filter(|_| !self.in_use);
         mark.into_iter().chain(slot).for_each(|found| self.findings.keep(found));
     }
 

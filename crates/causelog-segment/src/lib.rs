@@ -54,6 +54,7 @@
 
 mod append;
 mod directory;
+mod ends;
 mod error;
 mod findings;
 mod group;

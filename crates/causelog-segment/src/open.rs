@@ -3,16 +3,17 @@
 use std::sync::Arc;
 
 use causelog_io::{Environment, IoError};
-use causelog_types::{ByteOffset, Hlc, Position, Root, SegmentNumber, StoreId, planted};
+use causelog_types::{ByteOffset, Hlc, Position, SegmentNumber, StoreId, planted};
 use causelog_wire::{CleanClose, Slot, StoreIdentity, hash};
 
 use crate::append::{Appender, AppenderSettings, AppenderStart};
 use crate::directory::Directory;
+use crate::ends::{check_mark, check_slot, vouched_for};
 use crate::error::{Damage, DamageKind, LogError};
 use crate::group::Payloads;
 use crate::lock::{HeldLock, LockFile, SharedLock, hold_readers_off, hold_writers_off};
 use crate::log::Log;
-use crate::names::{CLOSED_FILE, LOCK_FILE, STORE_FILE};
+use crate::names::STORE_FILE;
 use crate::published::{LogEnd, Snapshot};
 use crate::report::{Left, OpenReport, TornTail};
 use crate::scan::{Boundary, Scan};
@@ -137,13 +138,11 @@ pub(crate) fn look(directory: &Directory, lock: &mut SharedLock) -> Result<(Surv
     let Some(store) = survey.store else { return Ok((survey, None)) };
     let slot = lock.newest_slot(store)?;
     let (true, Some(published)) = (lock.writer_lives(), slot) else { return Ok((survey, slot)) };
-    if published.segment > survey.last() && survey.findings.is_empty() {
+    if published.segment > survey.last() {
         // The writer has begun a segment since the directory was listed. It was there before it was published, so it
         // is listed now, whatever the writer has begun since.
         survey = Survey::take(directory)?;
-        if let Some(number) = published.segment.filter(|number| Some(*number) > survey.last())
-            && survey.findings.is_empty()
-        {
+        if let Some(number) = published.segment.filter(|number| Some(*number) > survey.last()) {
             survey.find_missing(directory, number);
         }
     }
@@ -230,80 +229,6 @@ fn adopt(
     let scan = Scan::new(segment, first.confirmed, u64::MAX, Payloads::Trusted)?;
     let again = read_tail(segment, scan, closed, watch)?;
     Ok(Tail { epoch: first.epoch.max(again.epoch), ..again })
-}
-
-/// The positions at which the mark of a clean close and the published end say what the root is.
-pub(crate) fn vouched_for(closed: Option<&CleanClose>, slot: Option<Slot>) -> impl Iterator<Item = Position> {
-    closed.map(|closed| closed.position).into_iter().chain(slot.map(|slot| slot.position))
-}
-
-/// The root at a position that was watched for or begins a segment, if it was seen.
-fn seen_root(survey: &Survey, watch: &Watch, position: Position) -> Option<Root> {
-    let headers = survey.segments.iter().map(|segment| segment.header());
-    let at_base = || headers.filter(|header| header.base == position).map(|header| header.base_root).next();
-    watch.root_at(position).or_else(at_base)
-}
-
-/// Whether a group that was read holds a position in its inside. A group is there as a whole or not at all, so
-/// nobody can have vouched for such a position: the groups around it are not the ones that stood there.
-fn is_inside_a_group(survey: &Survey, watch: &Watch, position: Position, end: &LogEnd) -> bool {
-    let last_base = survey.segments.last().map(|last| last.header().base);
-    last_base.is_some_and(|base| base < position)
-        && position < end.position
-        && watch.root_at(position).is_none()
-}
-
-/// Whether the end is the one that a clean close recorded.
-pub(crate) fn check_mark(
-    directory: &Directory,
-    survey: &Survey,
-    end: &LogEnd,
-    watch: &Watch,
-) -> Result<Left, Damage> {
-    let Some(closed) = &survey.closed else { return Ok(Left::Unclosed) };
-    let other_root = seen_root(survey, watch, closed.position).is_some_and(|root| root != closed.root);
-    let inside = is_inside_a_group(survey, watch, closed.position, end);
-    if closed.position < end.position && !other_root && !inside {
-        return Ok(Left::StaleMark);
-    }
-    let same = closed.position == end.position
-        && closed.root == end.root
-        && closed.hlc == end.hlc
-        && closed.segment == end.segment
-        && (closed.segment.is_none() || closed.segment_length == end.offset.0);
-    match same {
-        true => Ok(Left::Closed),
-        false => Err(Damage {
-            file: directory.path_of(CLOSED_FILE),
-            offset: ByteOffset(0),
-            kind: DamageKind::ChangedAfterClose { closed: closed.position, found: end.position },
-        }),
-    }
-}
-
-/// Whether the log still holds what had been published.
-pub(crate) fn check_slot(
-    directory: &Directory,
-    survey: &Survey,
-    slot: Option<Slot>,
-    end: &LogEnd,
-    watch: &Watch,
-) -> Result<(), Damage> {
-    planted!("ignore-the-published-end" => return Ok(()));
-    let Some(slot) = slot else { return Ok(()) };
-    let at_end = (slot.position == end.position).then_some(end.root);
-    let root = at_end.or_else(|| seen_root(survey, watch, slot.position));
-    let cut = slot.position > end.position
-        || root.is_some_and(|root| root != slot.root)
-        || is_inside_a_group(survey, watch, slot.position, end);
-    match cut {
-        false => Ok(()),
-        true => Err(Damage {
-            file: directory.path_of(LOCK_FILE),
-            offset: ByteOffset(0),
-            kind: DamageKind::CutOff { found: end.position, published: slot.position },
-        }),
-    }
 }
 
 /// Reads the end that a living writer has published. Nothing beyond it is looked at.

@@ -20,12 +20,12 @@ pub use groups::{Rescued, RescuedGroups};
 use sources::{Source, Sources};
 
 use crate::directory::Directory;
+use crate::ends::{changed_after_close, cut_off};
 use crate::error::{Damage, DamageKind, LogError};
 use crate::findings::Findings;
 use crate::group::{Group, Payloads};
 use crate::lock::Guard;
 use crate::log::Log;
-use crate::names::{CLOSED_FILE, LOCK_FILE};
 use crate::progress::{Meter, Progress};
 use crate::published::{LogEnd, Snapshot};
 use crate::report::{Left, OpenReport, TornTail};
@@ -246,18 +246,14 @@ impl Rescue {
     /// Names an end that was there once and of which nothing is left.
     fn find_lost_end(&mut self, slot: Option<Position>) {
         let found = self.runs.iter().map(|run| run.to.position).max().unwrap_or_default();
-        let published = self.proven.position;
-        if found >= published {
-            return;
+        let gone = |end: &Position| *end > found && *end <= POSITION_MAX;
+        let mark = self.survey.closed.map(|closed| closed.position).filter(gone);
+        let mark = mark.map(|closed| changed_after_close(&self.directory, closed, found));
+        let slot = slot.filter(gone).map(|published| cut_off(&self.directory, published, found));
+        for lost in mark.into_iter().chain(slot) {
+            self.end_is_lost = true;
+            self.findings.keep(lost);
         }
-        let file = match self.survey.closed {
-            Some(closed) if closed.position == published => CLOSED_FILE,
-            _ if slot == Some(published) => LOCK_FILE,
-            _ => return,
-        };
-        let (file, offset) = (self.directory.path_of(file), ByteOffset(0));
-        self.end_is_lost = true;
-        self.findings.keep(Damage { file, offset, kind: DamageKind::CutOff { found, published } });
     }
 
     /// Finds the runs of whole groups in a file.

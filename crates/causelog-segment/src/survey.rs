@@ -71,9 +71,9 @@ impl Survey {
         self.identity.is_none() && self.closed.is_none() && self.findings.is_empty() && self.last_number == 0
     }
 
-    /// The last segment whose header is right.
+    /// The greatest number that a segment has.
     pub(crate) fn last(&self) -> Option<SegmentNumber> {
-        self.segments.last().map(|last| last.number())
+        (self.last_number > 0).then_some(SegmentNumber(self.last_number))
     }
 
     pub(crate) fn find_missing(&mut self, directory: &Directory, number: SegmentNumber) {

@@ -4,6 +4,7 @@ mod appending;
 mod beginning;
 mod behind;
 mod crashes;
+mod ends;
 mod faults;
 mod flips;
 mod forged;

@@ -40,6 +40,10 @@ fn a_store_file_that_no_segment_agrees_with_is_named_itself() {
     assert_eq!(places, [("store", 0, &DamageKind::SegmentForeign(theirs))]);
     assert_eq!(inspection.groups, 7);
     assert_eq!(mixed.damage(), inspection.findings[0]);
+    // The slots are those of the store that the segments are of.
+    let cut = mixed.without(&segment(3)).without("closed").inspect();
+    let files: Vec<_> = cut.findings.iter().map(|found| place_of(found).0.to_owned()).collect();
+    assert_eq!(files, ["store", "lock"]);
     let Err(LogError::Damaged(refused)) = open_reader(&mixed.environment) else { panic!("it opens") };
     assert_eq!(place_of(&refused).0, "store");
     // A segment that agrees with it: then the others are foreign.

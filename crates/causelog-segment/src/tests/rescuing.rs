@@ -76,10 +76,12 @@ fn what_proves_an_end_that_is_gone_is_named() {
     let store = Store::new();
     store.append_and_close(&["a", "b"]);
     let broken = store.edited(&segment(1), |bytes| *bytes.last_mut().unwrap() ^= 1);
-    let cut = DamageKind::CutOff { found: Position(1), published: Position(2) };
-    for (store, file) in [(&broken, "closed"), (&broken.without("closed"), "lock")] {
-        let findings = rescue(store).findings().first().to_vec();
-        assert!(findings.iter().any(|damage| place_of(damage) == (file, 0, &cut)), "{findings:?}");
+    let (found, published) = (Position(1), Position(2));
+    let cut = DamageKind::CutOff { found, published };
+    let changed = DamageKind::ChangedAfterClose { closed: published, found };
+    for (without, file, kind) in [("lock", "closed", changed), ("closed", "lock", cut)] {
+        let findings = rescue(&broken.without(without)).findings().first().to_vec();
+        assert!(findings.iter().any(|damage| place_of(damage) == (file, 0, &kind)), "{findings:?}");
     }
 }
 
