@@ -49,6 +49,8 @@ pub struct Rescue {
     vouched: HashSet<(Position, [u8; 32])>,
     /// Whether the end is proven and not there.
     end_is_lost: bool,
+    /// The greatest epoch of anything that was read.
+    epoch: u64,
     runs: Vec<Run>,
     segments: SegmentList,
     survey: Survey,
@@ -102,6 +104,7 @@ impl Rescue {
             proven: StoreHead { position: Position(0), root },
             vouched: HashSet::new(),
             end_is_lost: false,
+            epoch: slot.map_or(0, |slot| slot.epoch),
             runs: Vec::new(),
             segments: Arc::new([]),
             survey,
@@ -209,7 +212,7 @@ impl Rescue {
             dead_bytes: 0,
             unknown_names: self.survey.unknown.clone(),
             temporary_names: self.survey.temporary.clone(),
-            epoch: 0,
+            epoch: self.epoch,
             damage,
             more_damage,
             holds_writers_off: self.holds_writers_off(),
@@ -318,6 +321,7 @@ impl Rescue {
     fn end(&mut self, run: Run) -> Run {
         let next = Run { segment: Arc::clone(&run.segment), from: run.to, ..run };
         if run.to.offset > run.from.offset {
+            self.epoch = self.epoch.max(run.epoch);
             self.runs.push(run);
         }
         next

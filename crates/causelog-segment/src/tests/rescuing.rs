@@ -131,3 +131,19 @@ fn where_two_vouch_for_other_roots_the_mark_of_the_close_is_believed() {
     assert_ne!(store.report().head, other.report().head);
     assert_eq!(rescue(&both).proven(), store.report().head);
 }
+
+#[test]
+fn the_greatest_epoch_of_what_is_left_is_told() {
+    // Spec: RECOVER-7
+    let store = Store::new();
+    ["a", "b", "c"].iter().for_each(|text| store.append_and_close(&[text]));
+    let told = |store: &Store| rescue(store).open(rescue(store).proven()).unwrap().2.epoch;
+    assert_eq!(store.report().epoch, 3);
+    assert_eq!(told(&store), 3);
+    assert_eq!(told(&store.without("lock")), 3);
+    // Opened once more, and nothing written: the slot alone knows.
+    store.open().0.close().unwrap();
+    assert_eq!((told(&store), told(&store.without("lock"))), (4, 3));
+    let first = store.edited(&segment(1), |bytes| bytes[170] ^= 1);
+    assert_eq!(told(&first.without("lock")), 3);
+}
