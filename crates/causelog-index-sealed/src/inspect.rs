@@ -1,13 +1,13 @@
 //! A look at every index file, for verification: what is of no use is named, and the log is none the worse for it.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use causelog_io::{EntryKind, IoError, Storage};
-use causelog_segment::{Directory, FileName, Findings, STORE_FILE, segment_name};
-use causelog_types::{ByteOffset, Position, Root, StoreId};
-use causelog_wire::layout::{SEGMENT_HEADER_BYTES, STORE_FILE_BYTES};
-use causelog_wire::{SegmentHeader, StoreIdentity};
+use causelog_io::{Entry, EntryKind, IoError, Storage};
+use causelog_segment::{Directory, FileName, Findings, Group, LogError, STORE_FILE, Segment, Visit, inspect};
+use causelog_types::{ByteOffset, Position, Root, StoreHead, StoreId};
+use causelog_wire::StoreIdentity;
+use causelog_wire::layout::STORE_FILE_BYTES;
 
 use crate::file::{BlockCache, IndexFile, Unusable};
 use crate::names::{RunRange, run_name};
@@ -53,7 +53,8 @@ pub enum IndexFileFlaw {
     /// The system cannot read it.
     #[error("the index file cannot be read; it may be deleted, and is made anew")]
     Unreadable,
-    /// It was made for another state of the log: a segment that begins where it does, or ends, says so.
+    /// It was made for another state of the log: one of its two positions lies beyond the end or inside a group, or the
+    /// log has another root there.
     #[error("the index file is of another state of the log; it may be deleted, and is made anew")]
     Stale,
     /// Something that is no regular file stands under its name.
@@ -76,38 +77,78 @@ impl IndexFileFlaw {
     }
 }
 
-/// Looks at every index file of a directory: whether it is whole, and of this store and log, as far as the headers of
-/// segments tell. Changes nothing.
+/// Looks at every index file of a directory: whether it is whole, and of this store and log, over which it walks for
+/// that. Changes nothing. Whoever walks over the log anyway takes [`IndexInspection`].
 ///
 /// # Errors
 /// The system refuses. An index file that is of no use is no error, but a finding.
 pub fn inspect_index_files(storage: Arc<dyn Storage>) -> Result<IndexFilesReport, IoError> {
-    let directory = Directory::new(storage);
-    let entries = directory.list()?;
-    let known = Known::read(&directory, entries.iter().map(|entry| entry.name.as_str()));
-    let mut names: Vec<(RunRange, EntryKind)> = entries
-        .iter()
-        .filter_map(|entry| match FileName::parse(&entry.name) {
+    let mut files = IndexInspection::begin(Arc::clone(&storage))?;
+    match inspect(storage, &mut |visit| files.visit(&visit), &mut |_| {}) {
+        Ok(walked) => Ok(files.judge(walked.head, walked.in_use)),
+        Err(LogError::Io(error)) => Err(error),
+        // No store: there is no log that they could be of.
+        Err(_) => Ok(files.judge_each(None)),
+    }
+}
+
+/// A look at every index file beside a walk over the log, which shows what they must agree with.
+#[derive(Debug)]
+pub struct IndexInspection {
+    directory: Directory,
+    names: Vec<(RunRange, EntryKind)>,
+    known: Known,
+}
+
+impl IndexInspection {
+    /// Lists the index files; the walk is then watched for the positions that they are bound to.
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub fn begin(storage: Arc<dyn Storage>) -> Result<Self, IoError> {
+        let directory = Directory::new(storage);
+        let index_file = |entry: Entry| match FileName::parse(&entry.name) {
             FileName::Index { base, next } => Some((RunRange { base, next }, entry.kind)),
             _ => None,
-        })
-        .collect();
-    names.sort_unstable_by_key(|(range, _)| *range);
-    let (mut sound, mut findings) = (0, Findings::default());
-    for (range, kind) in names {
-        let found = match kind {
-            EntryKind::File => known.judge(&directory, range),
-            EntryKind::Other => Judged::Useless(IndexFileFlaw::NotAFile, None),
         };
-        let file = directory.path_of(&run_name(range));
-        match found {
-            Judged::Sound => sound += 1,
-            Judged::Gone => {}
-            Judged::Useless(flaw, offset) => findings.push(IndexFileFinding { file, offset, flaw }),
+        let mut names: Vec<_> = directory.list()?.into_iter().filter_map(index_file).collect();
+        names.sort_unstable_by_key(|(range, _)| *range);
+        let known = Known::new(&directory, names.iter().map(|(range, _)| *range));
+        Ok(Self { directory, names, known })
+    }
+
+    /// Takes what the walk shows.
+    pub fn visit(&mut self, visit: &Visit<'_>) {
+        if let Visit::Group(group, segment) = visit {
+            self.known.pass(group, segment);
         }
     }
-    let (findings, more_findings) = findings.into_parts();
-    Ok(IndexFilesReport { sound, findings, more_findings })
+
+    /// Judges each index file, after a walk that ended here. Beside a writer, whose index files may be ahead of what it
+    /// has published, nothing is called too long.
+    #[must_use]
+    pub fn judge(self, end: StoreHead, in_use: bool) -> IndexFilesReport {
+        let end = self.known.reached.max(end.position);
+        self.judge_each((!in_use).then_some(end))
+    }
+
+    fn judge_each(self, end: Option<Position>) -> IndexFilesReport {
+        let (mut sound, mut findings) = (0, Findings::default());
+        for (range, kind) in &self.names {
+            let found = match kind {
+                EntryKind::File => self.known.judge(&self.directory, *range, end),
+                EntryKind::Other => Judged::Useless(IndexFileFlaw::NotAFile, None),
+            };
+            let file = self.directory.path_of(&run_name(*range));
+            match found {
+                Judged::Sound => sound += 1,
+                Judged::Gone => {}
+                Judged::Useless(flaw, offset) => findings.push(IndexFileFinding { file, offset, flaw }),
+            }
+        }
+        let (findings, more_findings) = findings.into_parts();
+        IndexFilesReport { sound, findings, more_findings }
+    }
 }
 
 enum Judged {
@@ -117,32 +158,67 @@ enum Judged {
     Useless(IndexFileFlaw, Option<ByteOffset>),
 }
 
-/// What the store's other files say.
+/// What the log says at the positions that index files are bound to.
+#[derive(Debug)]
 struct Known {
     store: Option<StoreId>,
-    /// The roots at which segments begin.
-    roots: HashMap<Position, Root>,
+    places: BTreeMap<Position, Place>,
+    /// The greatest position that was seen.
+    reached: Position,
+}
+
+/// What the log has at a position.
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    /// Nothing that was seen.
+    Unseen,
+    /// A boundary of groups with this root.
+    Boundary(Root),
+    /// The inside of a group.
+    Inside,
 }
 
 impl Known {
     /// What cannot be read is not known; the log's verification says so.
-    fn read<'a>(directory: &Directory, names: impl Iterator<Item = &'a str>) -> Self {
+    fn new(directory: &Directory, ranges: impl Iterator<Item = RunRange>) -> Self {
         let store = head_of(directory, STORE_FILE, STORE_FILE_BYTES)
             .and_then(|bytes| StoreIdentity::decode(&bytes).whole());
-        let mut known = Self { store: store.map(|identity| identity.store), roots: HashMap::new() };
-        for name in names {
-            let FileName::Segment(number) = FileName::parse(name) else { continue };
-            let header = head_of(directory, &segment_name(number), SEGMENT_HEADER_BYTES);
-            let header = header.and_then(|bytes| SegmentHeader::decode(&bytes).whole());
-            if let Some(header) = header.filter(|header| header.number == number) {
-                known.store = known.store.or(Some(header.store));
-                known.roots.insert(header.base, header.base_root);
-            }
+        let places = ranges.flat_map(|range| [range.base, range.next]);
+        Self {
+            store: store.map(|identity| identity.store),
+            places: places.map(|position| (position, Place::Unseen)).collect(),
+            reached: Position(0),
         }
-        known
     }
 
-    fn judge(&self, directory: &Directory, range: RunRange) -> Judged {
+    fn pass(&mut self, group: &Group, segment: &Segment) {
+        let (segment, header) = (segment.header(), &group.header);
+        let next = header.next();
+        self.store = Some(segment.store);
+        self.reached = self.reached.max(next);
+        for (_, place) in self.places.range_mut(header.base..next) {
+            if let Place::Unseen = place {
+                *place = Place::Inside;
+            }
+        }
+        let boundaries = [(segment.base, segment.base_root), (header.base, header.root_before)];
+        for (position, root) in boundaries.into_iter().chain([(next, header.root_after)]) {
+            if let Some(place) = self.places.get_mut(&position) {
+                *place = Place::Boundary(root);
+            }
+        }
+    }
+
+    /// Whether the log, which ends here, has another root at a position, or none.
+    fn contradicts(&self, position: Position, root: Root, end: Option<Position>) -> bool {
+        match self.places.get(&position) {
+            Some(Place::Boundary(known)) => *known != root,
+            Some(Place::Inside) => true,
+            Some(Place::Unseen) | None => end.is_some_and(|end| position > end),
+        }
+    }
+
+    fn judge(&self, directory: &Directory, range: RunRange, end: Option<Position>) -> Judged {
         let useless = |flaw| Judged::Useless(flaw, None);
         let file = match IndexFile::open(directory, &run_name(range), &BlockCache::new()) {
             Ok(file) => file,
@@ -157,8 +233,8 @@ impl Known {
         if (header.base, header.next) != (range.base, range.next) {
             return useless(IndexFileFlaw::Misnamed);
         }
-        let other = |position, root| self.roots.get(&position).is_some_and(|known| *known != root);
-        if other(header.base, header.root_before) || other(header.next, header.root) {
+        let contradicted = |position, root| self.contradicts(position, root, end);
+        if contradicted(header.base, header.root_before) || contradicted(header.next, header.root) {
             return useless(IndexFileFlaw::Stale);
         }
         match file.check() {

@@ -44,7 +44,7 @@ mod tiers;
 mod work;
 mod write;
 
-pub use inspect::{IndexFileFinding, IndexFileFlaw, IndexFilesReport, inspect_index_files};
+pub use inspect::{IndexFileFinding, IndexFileFlaw, IndexFilesReport, IndexInspection, inspect_index_files};
 pub use sealed::SealedIndex;
 pub use shared::IndexFiles;
 

@@ -43,7 +43,9 @@ pub use graph::{Ancestors, Descendants};
 pub use query::{Events, Gaps, Payloads, Query};
 pub use reader::Reader;
 pub use verify::Checker;
-pub use verify::{Finding, FindingKind, VerifyReport, verify, verify_against, verify_telling};
+pub use verify::{
+    Finding, FindingKind, VerifyReport, verify, verify_against, verify_telling, verify_visiting,
+};
 
 /// The example of the README, run as a test.
 #[cfg(doctest)]

@@ -204,12 +204,27 @@ pub fn verify_telling(
     kept: Option<StoreHead>,
     tell: &mut dyn FnMut(Progress),
 ) -> Result<VerifyReport, LogError> {
+    verify_visiting(storage, kept, &mut |_| {}, tell)
+}
+
+/// As [`verify_telling`], and shows all that is visited to somebody else too: what a look at index files needs, say, of
+/// one walk over the log.
+///
+/// # Errors
+/// As [`verify`].
+pub fn verify_visiting(
+    storage: Arc<dyn Storage>,
+    kept: Option<StoreHead>,
+    show: &mut dyn FnMut(&Visit<'_>),
+    tell: &mut dyn FnMut(Progress),
+) -> Result<VerifyReport, LogError> {
     let mut checker = Checker::default();
     let mut kept = kept.map(|head| KeptHead::new(head, storage.display()));
     let mut visit = |visit: Visit<'_>| {
         if let Some(kept) = &mut kept {
             kept.visit(&visit);
         }
+        show(&visit);
         match visit {
             Visit::Group(group, segment) => checker.group(group, segment),
             Visit::Break => checker.join_anew(),

@@ -46,6 +46,7 @@ mod error;
 mod options;
 mod reading;
 mod store;
+mod verifying;
 
 pub use batch::Batch;
 pub use causelog_gate::{
@@ -78,6 +79,7 @@ pub use error::OpenError;
 pub use options::Options;
 pub use reading::{Events, Witness};
 pub use store::Store;
+pub use verifying::verify_all;
 
 /// The example of the README, run as a test.
 #[cfg(doctest)]

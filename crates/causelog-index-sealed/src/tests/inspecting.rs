@@ -2,13 +2,17 @@
 
 use std::sync::Arc;
 
+use causelog_index::Index;
 use causelog_io::MemoryStorage;
-use causelog_types::{ByteOffset, Root, StoreId};
+use causelog_segment::{AppenderSettings, open_writer};
+use causelog_types::{ByteOffset, Position, Root, StoreId};
 use causelog_wire::IndexFileHeader;
 use causelog_wire::layout::{INDEX_BLOCK_BYTES, INDEX_HEADER_BYTES};
 
-use super::log::{bytes_of, names, store, with_file};
-use crate::{IndexFileFlaw, IndexFilesReport, inspect_index_files};
+use super::log::{
+    SEGMENT_BYTES, TAIL_BYTES, append_payloads, bytes_of, environment, names, store, tell, with_file,
+};
+use crate::{IndexFileFlaw, IndexFiles, IndexFilesReport, SealedIndex, inspect_index_files};
 
 const EVENTS: u64 = 20;
 
@@ -65,4 +69,71 @@ fn an_index_file_of_something_else_is_told_from_a_damaged_one() {
     assert_eq!(with_header(foreign), (IndexFileFlaw::Foreign(other), None));
     let stale = IndexFileHeader { root_before: Root([7; 32]), ..header };
     assert_eq!(with_header(stale), (IndexFileFlaw::Stale, None));
+}
+
+/// A copy of a store, with more events in groups of so many, of which each has another payload.
+fn grown(storage: &MemoryStorage, groups: &[u64], payload: &str) -> MemoryStorage {
+    let storage = MemoryStorage::from_files(storage.files());
+    let settings = AppenderSettings { segment_bytes: SEGMENT_BYTES };
+    let (log, snapshot, mut appender, _) = open_writer(&environment(&storage), settings).unwrap();
+    let index = SealedIndex::open(&log, &snapshot, IndexFiles::MaintainedInline, TAIL_BYTES);
+    let known = index.watermark().unwrap().map_or(Position(0), |known| known.next);
+    tell(&log, &snapshot, &*index, known);
+    for count in groups {
+        append_payloads(&log, &mut appender, &*index, *count, payload);
+    }
+    index.close().unwrap();
+    appender.close().unwrap();
+    storage
+}
+
+/// Copies of one store that went on in other ways, with each other's index files.
+///
+/// Spec: VERIFY-8, INDEX-7
+#[test]
+fn an_index_file_of_another_history_is_named() {
+    let one = store(EVENTS);
+    let (mine, theirs) = (grown(&one, &[1, 1, 1], "m"), grown(&one, &[1, 1, 1], "t"));
+    assert!(inspect(&mine).findings.is_empty() && inspect(&theirs).findings.is_empty());
+    let new = |storage: &MemoryStorage| {
+        let new = |name: &String| !names(&one, ".idx").contains(name);
+        names(storage, ".idx").into_iter().filter(new).collect::<Vec<_>>()
+    };
+    assert!(!new(&theirs).is_empty());
+    for name in new(&theirs) {
+        let mixed = with_file(&mine, &name, Some(bytes_of(&theirs, &name)));
+        assert_eq!(flaw(&mixed, &name), (IndexFileFlaw::Stale, None), "{name}");
+    }
+    // Where the log has one group of three, no index file ends inside it.
+    let group = grown(&one, &[3], "m");
+    for more in [1, 2] {
+        let shorter = grown(&one, &vec![1; more], "m");
+        for name in new(&shorter) {
+            let mixed = with_file(&group, &name, Some(bytes_of(&shorter, &name)));
+            assert_eq!(flaw(&mixed, &name), (IndexFileFlaw::Stale, None), "{name}");
+        }
+    }
+}
+
+/// Spec: VERIFY-8, INDEX-7
+#[test]
+fn an_index_file_beyond_the_end_of_the_log_is_named() {
+    let one = store(EVENTS);
+    let longer = grown(&one, &[1; 9], "x");
+    let beyond: Vec<_> = names(&longer, ".idx");
+    let beyond: Vec<_> = beyond.into_iter().filter(|name| !names(&one, ".idx").contains(name)).collect();
+    for name in &beyond {
+        let mixed = with_file(&one, name, Some(bytes_of(&longer, name)));
+        assert_eq!(flaw(&mixed, name), (IndexFileFlaw::Stale, None), "{name}");
+    }
+    // A store whose log is gone, without a word that there was one.
+    let left = one.files().into_iter().filter(|(name, _)| name == "store" || name.ends_with(".idx"));
+    let report = inspect(&MemoryStorage::from_files(left.collect()));
+    assert_eq!((report.sound, report.findings.len()), (0, names(&one, ".idx").len()));
+    // Beside a writer, which may not have published yet what its index files hold, nothing is too long.
+    let writer = with_file(&one, &beyond[0], Some(bytes_of(&longer, &beyond[0])));
+    let settings = AppenderSettings { segment_bytes: SEGMENT_BYTES };
+    let (_, _, appender, _) = open_writer(&environment(&writer), settings).unwrap();
+    assert!(inspect(&writer).findings.is_empty());
+    drop(appender);
 }
