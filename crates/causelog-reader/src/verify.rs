@@ -3,6 +3,7 @@
 mod checker;
 mod kept;
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use causelog_io::Storage;
@@ -16,7 +17,7 @@ use kept::KeptHead;
 /// What a verification has covered and found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifyReport {
-    /// The end of the last whole group.
+    /// The end of the last whole group. Of a damaged store it is none to keep.
     pub head: StoreHead,
     /// Events that are right.
     pub events: u64,
@@ -36,8 +37,23 @@ pub struct VerifyReport {
     pub torn_tail: Option<TornTail>,
     /// Bytes behind the valid end of segments that have a successor: no finding.
     pub dead_bytes: u64,
+    /// The first 1,000 of the files that hold them.
+    pub dead_files: Vec<String>,
     /// Whether a writer, this store's own included, has it open: then only what it has published was looked at.
     pub in_use: bool,
+    /// Whether `lock` holds bytes of which none is a published end of this store: no finding, since a power cut may
+    /// leave them, but nothing then shows that an end was cut off, unless `closed` or a kept head does.
+    pub lock_is_unreadable: bool,
+    /// Names in the directory that are not a store's, the first 1,000 by name: no finding.
+    pub unknown_names: Vec<String>,
+    /// How many more there are.
+    pub more_unknown_names: u64,
+    /// The first 1,000 ranges of positions that were there once and of which no whole group is left. Gaps are none.
+    pub missing: Vec<Range<Position>>,
+    /// How many positions are missing, those of further ranges included.
+    pub missing_positions: u64,
+    /// The greatest position that the log is known to have had, be that missing or not.
+    pub known_end: Position,
     /// When a head was given that had been kept elsewhere and the log has it: everything from this position up to
     /// that head stands as it stood then.
     pub proven_from: Option<Position>,
@@ -257,7 +273,14 @@ pub fn verify_visiting(
         bytes: inspection.bytes,
         torn_tail: inspection.torn_tail,
         dead_bytes: inspection.dead_bytes,
+        dead_files: inspection.dead_files,
         in_use: inspection.in_use,
+        lock_is_unreadable: inspection.lock_is_unreadable,
+        unknown_names: inspection.unknown_names,
+        more_unknown_names: inspection.more_unknown_names,
+        missing: inspection.missing,
+        missing_positions: inspection.missing_positions,
+        known_end: inspection.known_end,
         proven_from,
         findings,
         more_findings,

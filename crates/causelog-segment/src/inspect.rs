@@ -1,5 +1,6 @@
 //! A walk over everything, for verification: it goes on behind damage, and reports all of it.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use causelog_io::{Storage, SystemClock};
@@ -10,7 +11,7 @@ use causelog_wire::{Slot, hash};
 use crate::directory::Directory;
 use crate::ends::{check_mark, check_slot, lost_mark, lost_slot, vouched_for};
 use crate::error::{Damage, DamageKind, LogError};
-use crate::findings::Findings;
+use crate::findings::{FINDINGS_MAX, Findings};
 use crate::group::{Group, Payloads};
 use crate::lock::{LockFile, hold_writers_off};
 use crate::open::look;
@@ -43,10 +44,25 @@ pub struct Inspection {
     pub bytes: u64,
     /// Bytes behind the valid end of segments that have a successor: dead, and no finding.
     pub dead_bytes: u64,
+    /// The first of the files that hold them.
+    pub dead_files: Vec<String>,
     /// Bytes at the end that nothing shows to have been synced: no finding.
     pub torn_tail: Option<TornTail>,
     /// Whether another process is writing the store: then only what it has published was looked at.
     pub in_use: bool,
+    /// Whether `lock` holds bytes that are no published end of this store, and no finding: a power cut may leave them.
+    /// Nothing but the mark of a clean close then shows that an end was cut off.
+    pub lock_is_unreadable: bool,
+    /// Names in the directory that are not a store's, the first of them by name.
+    pub unknown_names: Vec<String>,
+    /// How many more there are.
+    pub more_unknown_names: u64,
+    /// The first ranges of positions that were there once, as something proves, and of which no whole group is left.
+    pub missing: Vec<Range<Position>>,
+    /// How many positions are missing, those of further ranges included.
+    pub missing_positions: u64,
+    /// The greatest position that the log is known to have had, be that missing or not.
+    pub known_end: Position,
     /// The first of all damage, in the order found.
     pub findings: Vec<Damage>,
     /// How much more there is.
@@ -69,8 +85,10 @@ pub fn inspect(
     let mut lock = LockFile::shared(&directory)?;
     let (survey, slot) = look(&directory, &mut lock)?;
     let in_use = lock.writer_lives();
+    let lock_is_unreadable = slot.is_none() && lock.has_bytes()?;
     drop(writers_off);
     let first = survey.store.map(hash::first_root);
+    let unknown_names: Vec<String> = survey.unknown.iter().take(FINDINGS_MAX).cloned().collect();
     let meter = Meter::new(survey.segments.iter().map(|segment| &**segment), tell)?;
     let mut walk = Walk {
         survey: &survey,
@@ -82,6 +100,7 @@ pub fn inspect(
         torn: None,
         watch: Watch::new(vouched_for(survey.closed.as_ref(), slot)),
         named: false,
+        reached: Position(0),
         findings: survey.findings.iter().cloned().collect(),
         result: Inspection {
             head: StoreHead { position: Position(0), root: first.unwrap_or(Root([0; 32])) },
@@ -89,8 +108,15 @@ pub fn inspect(
             groups: 0,
             bytes: 0,
             dead_bytes: 0,
+            dead_files: Vec::new(),
             torn_tail: None,
             in_use,
+            lock_is_unreadable,
+            more_unknown_names: widen(survey.unknown.len() - unknown_names.len()),
+            unknown_names,
+            missing: Vec::new(),
+            missing_positions: 0,
+            known_end: Position(0),
             findings: Vec::new(),
             more_findings: 0,
         },
@@ -100,6 +126,7 @@ pub fn inspect(
     }
     walk.judge_end(&directory);
     (walk.result.findings, walk.result.more_findings) = walk.findings.into_parts();
+    walk.result.known_end = walk.reached;
     Ok(walk.result)
 }
 
@@ -127,6 +154,8 @@ struct Walk<'a> {
     watch: Watch,
     /// Whether something was found in the segment that is read.
     named: bool,
+    /// Up to where it is known which positions are there and which are missing.
+    reached: Position,
     findings: Findings<Damage>,
     result: Inspection,
 }
@@ -155,10 +184,11 @@ impl Walk<'_> {
         let mut scan = Scan::new(segment, first, limit, Payloads::Hashed)?;
         let length = scan.window().file().length()?;
         if let Some(end) = sealed {
-            self.result.dead_bytes += length.saturating_sub(end.length);
+            self.dead(segment, length.saturating_sub(end.length));
         }
         self.result.bytes += widen(SEGMENT_HEADER_BYTES);
         self.watch.pass(first);
+        self.miss(first.position);
         loop {
             match scan.next()? {
                 Step::Group(group) => {
@@ -191,6 +221,8 @@ impl Walk<'_> {
         self.result.bytes += group.header.total_bytes();
         self.result.head = StoreHead { position: after.position, root: after.root };
         self.watch.pass(after);
+        self.miss(group.header.base);
+        self.reached = self.reached.max(after.position);
         (self.visit)(Visit::Group(group, segment));
     }
 
@@ -214,7 +246,7 @@ impl Walk<'_> {
             Judgement::Torn => {
                 let bytes = scan.window().file().length()?.saturating_sub(at.offset.0);
                 match extent {
-                    Extent::Unknown => self.result.dead_bytes += bytes,
+                    Extent::Unknown => self.dead(segment, bytes),
                     Extent::Known | Extent::Tail => {
                         let file = segment.path();
                         self.torn = Some(Damage { file: file.clone(), offset, kind });
@@ -253,6 +285,8 @@ impl Walk<'_> {
             }
         };
         let mark = mark.filter(|_| !self.in_use);
+        let closed = survey.closed.filter(|_| !self.in_use).map(|closed| closed.position);
+        self.miss(closed.max(self.slot.map(|slot| slot.position)).unwrap_or_default());
         mark.into_iter().chain(slot).for_each(|found| self.findings.keep(found));
     }
 
@@ -262,6 +296,23 @@ impl Walk<'_> {
         if self.slot.is_some_and(|slot| slot.position > end) {
             self.result.torn_tail = None;
             self.torn.take().into_iter().for_each(|found| self.findings.keep(found));
+        }
+    }
+
+    /// All positions before this one were there once; those from where it is known on are missing.
+    fn miss(&mut self, until: Position) {
+        let Some(count) = until.since(self.reached).filter(|count| *count > 0) else { return };
+        self.result.missing_positions = self.result.missing_positions.saturating_add(count);
+        if self.result.missing.len() < FINDINGS_MAX {
+            self.result.missing.push(self.reached..until);
+        }
+        self.reached = until;
+    }
+
+    fn dead(&mut self, segment: &Segment, bytes: u64) {
+        self.result.dead_bytes = self.result.dead_bytes.saturating_add(bytes);
+        if bytes > 0 && self.result.dead_files.len() < FINDINGS_MAX {
+            self.result.dead_files.push(segment.path());
         }
     }
 

@@ -48,6 +48,19 @@ impl SharedLock {
             Self::Granted(lock) | Self::WriterLives(lock) => lock.newest_slot(store),
         }
     }
+
+    /// Whether anything but zeros stands where slots do.
+    pub(crate) fn has_bytes(&self) -> Result<bool, IoError> {
+        let (Self::Granted(lock) | Self::WriterLives(lock)) = self else { return Ok(false) };
+        for offset in SLOT_OFFSETS {
+            let mut bytes = [0; SLOT_BYTES];
+            lock.file.read(&mut bytes, offset)?;
+            if bytes != [0; SLOT_BYTES] {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
 }
 
 impl LockFile {

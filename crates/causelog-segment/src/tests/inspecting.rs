@@ -52,8 +52,15 @@ fn a_sound_store_is_counted() {
             groups: 7,
             bytes: report.bytes,
             dead_bytes: 0,
+            dead_files: Vec::new(),
             torn_tail: None,
             in_use: false,
+            lock_is_unreadable: false,
+            unknown_names: Vec::new(),
+            more_unknown_names: 0,
+            missing: Vec::new(),
+            missing_positions: 0,
+            known_end: Position(7),
             findings: Vec::new(),
             more_findings: 0,
         }
@@ -135,6 +142,7 @@ fn dead_bytes_are_counted_and_no_finding_whatever_they_are() {
     let dead = store.edited(&segment(1), |bytes| bytes.extend([0xAB; 1_000]));
     let (visits, inspection) = walk(&dead);
     assert_eq!((visits.len(), inspection.dead_bytes), (7, 1_000));
+    assert_eq!(inspection.dead_files, [format!("memory/{}", segment(1))]);
     assert_eq!(inspection.findings, []);
     assert_eq!(dead.report().dead_bytes, 1_000);
     assert_eq!(dead.texts().len(), 7);
@@ -171,4 +179,63 @@ fn a_walk_changes_nothing() {
     store.storage.clear_trace();
     walk(&store);
     assert_eq!(store.changes(), []);
+}
+
+#[test]
+fn the_positions_that_are_missing_are_told() {
+    // Spec: VERIFY-2
+    let store = store();
+    let (name, frame) = frame_of(&store, 1);
+    let first = store.edited(&name, |bytes| bytes[frame + 3] ^= 1);
+    let missing = |store: &Store| {
+        let found = store.inspect();
+        let ranges: Vec<_> = found.missing.iter().map(|range| (range.start.0, range.end.0)).collect();
+        let sum: u64 = ranges.iter().map(|(start, end)| end - start).sum();
+        assert_eq!(sum, found.missing_positions);
+        let end = ranges.last().map_or(Position(7), |(_, end)| Position(*end));
+        assert_eq!(found.known_end, end.max(found.head.position));
+        ranges
+    };
+    assert_eq!(missing(&first), [(1, 2)]);
+    assert_eq!(missing(&first.without(&segment(2))), [(1, 2), (3, 6)]);
+    for left in ["closed", "lock"] {
+        assert_eq!(missing(&first.without(&segment(3)).without(left)), [(1, 2), (6, 7)]);
+    }
+    assert_eq!(missing(&first.without(&segment(3)).without("closed").without("lock")), [(1, 2)]);
+    // A segment that was begun says where the one before it ended.
+    let begun = store.without(&segment(2)).edited(&segment(3), |bytes| bytes.truncate(148));
+    assert_eq!(missing(&begun), [(3, 6), (6, 7)]);
+}
+
+#[test]
+fn a_lock_without_a_published_end_that_can_be_read_is_told() {
+    // Spec: VERIFY-2, SLOT-2
+    let store = store();
+    let told = |store: &Store| {
+        let inspection = store.inspect();
+        assert_eq!(inspection.findings, []);
+        inspection.lock_is_unreadable
+    };
+    let length = store.file("lock").unwrap().len();
+    assert!(!told(&store) && !told(&store.without("lock")));
+    assert!(!told(&store.with_file("lock", Some(vec![0; length]))));
+    assert!(told(&store.with_file("lock", Some(vec![0xA7; length]))));
+    assert!(told(&store.with_file("lock", Some(vec![0xA7; 20]))));
+}
+
+#[test]
+fn names_that_are_not_a_stores_are_told() {
+    // Spec: VERIFY-7
+    let mut store = store();
+    for name in ["notes", "a.bak"] {
+        store = store.with_file(name, Some(vec![1]));
+    }
+    let inspection = store.inspect();
+    assert_eq!(
+        (inspection.unknown_names, inspection.more_unknown_names),
+        (vec!["a.bak".into(), "notes".into()], 0)
+    );
+    let files = (0..1_003).map(|n| (format!("n{n:04}"), Vec::new())).chain(store.storage.files()).collect();
+    let inspection = Store::at(causelog_io::MemoryStorage::from_files(files)).inspect();
+    assert_eq!((inspection.unknown_names.len(), inspection.more_unknown_names), (1_000, 5));
 }
