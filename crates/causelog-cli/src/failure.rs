@@ -137,7 +137,9 @@ impl Failure {
             Self::Log(error) | Self::Read(ReadError::Log(error)) | Self::Close(CloseError::Log(error)) => {
                 Some(error)
             }
-            Self::Salvage(SalvageError::Log(error)) => Some(error),
+            Self::Salvage(SalvageError::Log(error) | SalvageError::Unfinished { source: error, .. }) => {
+                Some(error)
+            }
             Self::Read(ReadError::Index(error)) => under_index(error),
             Self::Open(error) | Self::Bench(BenchError::Open(error)) => under_open(error),
             Self::Append(error) | Self::Batch(error) | Self::Bench(BenchError::Append(error)) => {

@@ -1,4 +1,4 @@
-//! Reads that go on until they have what was asked for, and the write that never goes on.
+//! Reads that go on until they have what was asked for, the write that never goes on, and the one that does.
 
 use std::io;
 
@@ -48,6 +48,26 @@ pub fn write_once_at(file: &dyn File, bytes: &[u8], offset: u64) -> io::Result<(
     if wrote != wanted {
         let message = format!("wrote {wrote} of {wanted} bytes at {offset}");
         return Err(io::Error::new(io::ErrorKind::WriteZero, message));
+    }
+    Ok(())
+}
+
+/// Writes `bytes` at `offset`, and goes on where the system took fewer: so the reason is known if it takes no more. Only
+/// for files that nobody takes for anything before they are whole.
+///
+/// # Errors
+/// `WriteZero` with the message `wrote N of M bytes` if nothing more was taken; whatever [`File::write_at`] says.
+pub fn write_all_at(file: &dyn File, bytes: &[u8], offset: u64) -> io::Result<()> {
+    let mut wrote: usize = 0;
+    while wrote < bytes.len() {
+        let at = u64::try_from(wrote).ok().and_then(|wrote| offset.checked_add(wrote));
+        let taken = at.map_or(Ok(0), |at| file.write_at(&bytes[wrote..], at))?;
+        if taken == 0 {
+            let message = format!("wrote {wrote} of {} bytes at {offset}", bytes.len());
+            return Err(io::Error::new(io::ErrorKind::WriteZero, message));
+        }
+        wrote += taken;
+        assert!(wrote <= bytes.len(), "a write took more bytes than it was given");
     }
     Ok(())
 }

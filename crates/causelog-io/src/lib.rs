@@ -55,7 +55,7 @@ mod system;
 pub use concurrency::{Condvar, Guard, Mutex, Thread, Wake, process_id, yield_now};
 pub use environment::{Clock, Environment, Random};
 pub use error::IoError;
-pub use helpers::{read_exact_at, read_up_to_at, write_once_at};
+pub use helpers::{read_exact_at, read_up_to_at, write_all_at, write_once_at};
 pub use memory::{Fault, MemoryStorage, Operation};
 pub use real::RealStorage;
 pub use storage::{Access, Entry, EntryKind, File, FileId, LockKind, Mapped, Storage};

@@ -49,7 +49,7 @@ impl Open {
     }
 
     fn write(&mut self) -> Result<(), IoError> {
-        self.file.write_once(&self.bytes, self.written)?;
+        self.file.write_all(&self.bytes, self.written)?;
         self.written = self.end().0;
         self.bytes.clear();
         Ok(())

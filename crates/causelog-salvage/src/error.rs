@@ -12,11 +12,21 @@ pub enum SalvageError {
     /// refused.
     #[error(transparent)]
     Log(#[from] LogError),
-    /// The new store cannot be written.
+    /// The directory for the new store cannot be listed, or what does not verify cannot be removed from it.
     #[error(transparent)]
     Io(#[from] IoError),
+    /// Something failed after the writing of the new store had begun; what is in its directory is no store.
+    #[error("{source}; {directory} is unfinished: remove it before you try again")]
+    Unfinished {
+        /// The directory.
+        directory: String,
+        /// What failed: the system refused to write there, or to read the damaged store.
+        source: LogError,
+    },
     /// Something is in the directory for the new store.
-    #[error("{directory} is not empty; give a directory that is, or one that is not there yet")]
+    #[error(
+        "{directory} is not empty; give a directory that is, or one that is not there yet; remove it first if a salvage has left it unfinished"
+    )]
     NotEmpty {
         /// The directory.
         directory: String,

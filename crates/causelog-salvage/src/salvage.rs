@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use causelog_io::{Environment, IoError, Storage};
 use causelog_reader::{Checker, Finding, verify_telling};
-use causelog_segment::{Damage, Findings, Group, Progress, Rescue, Rescued, STORE_FILE};
+use causelog_segment::{Damage, Findings, Group, LogError, Progress, Rescue, Rescued, STORE_FILE};
 use causelog_types::{Position, Revision, StoreHead, widen};
 use causelog_wire::hash;
 
@@ -61,6 +61,18 @@ impl Salvage {
         if !to.storage.list().map_err(IoError::on("list", directory()))?.is_empty() {
             return Err(SalvageError::NotEmpty { directory: directory() });
         }
+        let unfinished = |source| SalvageError::Unfinished { directory: directory(), source };
+        let report =
+            self.copy(to, &mut |progress| tell(SalvageStep::Copying, progress)).map_err(unfinished)?;
+        let tell = &mut |progress| tell(SalvageStep::Verifying, progress);
+        let verified = verify_telling(Arc::clone(&to.storage), None, tell).map_err(unfinished)?;
+        let Some(unsound) = verified.findings.into_iter().next() else { return Ok(report) };
+        to.storage.remove(STORE_FILE).map_err(IoError::on("remove the store file in", directory()))?;
+        Err(SalvageError::NotSound(unsound))
+    }
+
+    /// Copies all good groups.
+    fn copy(&self, to: &Environment, tell: &mut dyn FnMut(Progress)) -> Result<SalvageReport, LogError> {
         let identity = self.rescue.identity();
         let first = StoreHead { position: Position(0), root: hash::first_root(identity.store) };
         let mut work = Work {
@@ -88,16 +100,11 @@ impl Salvage {
             let rescued = rescued?;
             progress.bytes_done = progress.bytes_done.saturating_add(widen(rescued.bytes.len()));
             work.take(rescued)?;
-            tell(SalvageStep::Copying, progress);
+            tell(progress);
         }
         work.find_all(groups.contradictions());
         let end = [self.rescue.proven(), work.rejected].into_iter().max_by_key(|head| head.position);
-        let report = work.finish(end)?;
-        let tell = &mut |progress| tell(SalvageStep::Verifying, progress);
-        let verified = verify_telling(Arc::clone(&to.storage), None, tell)?;
-        let Some(unsound) = verified.findings.into_iter().next() else { return Ok(report) };
-        to.storage.remove(STORE_FILE).map_err(IoError::on("remove the store file in", directory()))?;
-        Err(SalvageError::NotSound(unsound))
+        Ok(work.finish(end)?)
     }
 }
 
@@ -120,7 +127,7 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    fn take(&mut self, mut rescued: Rescued) -> Result<(), SalvageError> {
+    fn take(&mut self, mut rescued: Rescued) -> Result<(), IoError> {
         let header = rescued.group.header;
         let before = StoreHead { position: header.base, root: header.root_before };
         if before.position > self.copy.head.position {
@@ -152,7 +159,7 @@ impl Work<'_> {
     }
 
     /// Leaves a gap up to a later end, if it is later.
-    fn gap(&mut self, to: StoreHead) -> Result<(), SalvageError> {
+    fn gap(&mut self, to: StoreHead) -> Result<(), IoError> {
         let from = self.copy.head.position;
         if to.position <= from {
             return Ok(());
@@ -182,7 +189,7 @@ impl Work<'_> {
         lost
     }
 
-    fn finish(mut self, end: Option<StoreHead>) -> Result<SalvageReport, SalvageError> {
+    fn finish(mut self, end: Option<StoreHead>) -> Result<SalvageReport, IoError> {
         if let Some(end) = end {
             self.gap(end)?;
         }

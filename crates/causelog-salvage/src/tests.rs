@@ -5,6 +5,7 @@ mod contested;
 mod costs;
 mod crashes;
 mod damages;
+mod full;
 mod held;
 mod indexes;
 mod lab;

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use causelog_io::{
-    Access, Entry, EntryKind, File, FileId, IoError, LockKind, Mapped, Storage, read_up_to_at, write_once_at,
+    Access, Entry, EntryKind, File, FileId, IoError, LockKind, Mapped, Storage, read_up_to_at, write_all_at,
+    write_once_at,
 };
 
 use causelog_types::planted;
@@ -176,6 +177,14 @@ impl NamedFile {
         planted!("ignore-a-short-write" =>
             return self.file.write_at(bytes, offset).map(drop).map_err(self.failed("write")));
         write_once_at(&*self.file, bytes, offset).map_err(self.failed("write"))
+    }
+
+    /// Writes all of `bytes`, in as many calls as it takes: for files that are no part of a store before they are whole.
+    ///
+    /// # Errors
+    /// The system refuses, or takes no more bytes.
+    pub fn write_all(&self, bytes: &[u8], offset: u64) -> Result<(), IoError> {
+        write_all_at(&*self.file, bytes, offset).map_err(self.failed("write"))
     }
 
     /// Cuts the file, or extends it with zeros.

@@ -2,7 +2,9 @@
 
 use std::io::{self, ErrorKind};
 
-use causelog_io::{Access, Fault, LockKind, MemoryStorage, Operation, Storage, read_exact_at, write_once_at};
+use causelog_io::{
+    Access, Fault, LockKind, MemoryStorage, Operation, Storage, read_exact_at, write_all_at, write_once_at,
+};
 
 use crate::support::{check_files, kind_of, save, write};
 
@@ -30,6 +32,24 @@ fn a_write_can_be_short() -> io::Result<()> {
     assert_eq!(error, Some((ErrorKind::WriteZero, "wrote 2 of 4 bytes at 5".to_owned())));
     check_files(&storage, &[("a", "\0\0\0\0\0ab")]);
     assert_eq!(storage.mutations(), 2, "a short write is not continued");
+    Ok(())
+}
+
+#[test]
+fn a_short_write_is_continued_where_that_is_asked_for() -> io::Result<()> {
+    let storage = MemoryStorage::new();
+    let file = storage.open("a", Access::CreateNew)?;
+    storage.fail(0, Fault::ShortWrite(2));
+    write_all_at(&*file, b"abcd", 1)?;
+    check_files(&storage, &[("a", "\0abcd")]);
+    // What it takes no more for is known then.
+    storage.fail(0, Fault::ShortWrite(2));
+    storage.fail(1, Fault::Error(ErrorKind::StorageFull));
+    let error = write_all_at(&*file, b"efgh", 5).err();
+    assert_eq!(error.map(|error| error.kind()), Some(ErrorKind::StorageFull));
+    storage.fail(0, Fault::ShortWrite(0));
+    let error = write_all_at(&*file, b"efgh", 5).err();
+    assert_eq!(error.map(|error| error.to_string()), Some("wrote 0 of 4 bytes at 5".to_owned()));
     Ok(())
 }
 
