@@ -50,7 +50,8 @@ pub(crate) enum Command {
 pub(crate) struct Source {
     /// The store's directory.
     pub(crate) dir: PathBuf,
-    /// Read what is good of a damaged store.
+    /// Read what is good of a damaged store. The exit code says nothing of the damage then; what is lost of what is read
+    /// is told on standard error.
     #[arg(long)]
     pub(crate) damaged: bool,
 }

@@ -111,8 +111,19 @@ impl Failure {
         }
     }
 
-    /// Whether it is damage, of which there may be more.
-    pub(crate) fn is_damage(&self) -> bool {
+    /// Where to go on from damage, of which there may be more.
+    pub(crate) fn hint(&self) -> &'static str {
+        match self {
+            _ if !self.is_damage() => "",
+            Self::Salvage(_) => "; `causelog verify DIR` lists all damage",
+            _ => {
+                "; `causelog verify DIR` lists all damage, `--damaged` reads what is good, and \
+                 `causelog salvage DIR NEWDIR` saves it"
+            }
+        }
+    }
+
+    fn is_damage(&self) -> bool {
         let is_payload = matches!(self.innermost(), Self::Read(ReadError::PayloadChanged { .. }));
         let damaged =
             |error: &LogError| matches!(error, LogError::Damaged(damage) if !damage.is_unsupported());

@@ -44,8 +44,7 @@ fn main() -> ExitCode {
         Err(failure) => {
             // What was found before the failure comes before its message; nothing is left to do if both fail.
             let _ = out.flush();
-            let hint = if failure.is_damage() { "; `causelog verify DIR` lists all damage" } else { "" };
-            tell(&format!("causelog: {failure}{hint}"));
+            tell(&format!("causelog: {failure}{}", failure.hint()));
             failure.status().into()
         }
     }

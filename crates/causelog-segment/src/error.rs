@@ -74,7 +74,7 @@ pub enum DamageKind {
     #[error("the store file is missing; restore it from a backup")]
     IdentityMissing,
     /// A segment that others refer to is not there.
-    #[error("segment {0} is missing; restore it from a backup")]
+    #[error("segment {0} is missing; restore it from a backup, or salvage the others")]
     SegmentMissing(SegmentNumber),
     /// A segment, the mark of a clean close, or the `store` file itself, of another store.
     #[error("the file belongs to another store ({0})")]

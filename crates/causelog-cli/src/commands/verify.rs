@@ -1,13 +1,11 @@
 //! `causelog verify`: every group, frame, chain and root on disk. It needs no open, so that damage cannot stop it.
 
 use std::io::Write;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use causelog::{
-    Finding, IndexFilesReport, LogError, RealStorage, StoreHead, VerifyReport, inspect_index_files,
-    verify_telling,
-};
+use causelog::{Finding, IndexFilesReport, Position, RealStorage, StoreHead, VerifyReport, verify_all};
 use comfy_table::Table;
 use serde_json::{Value, json};
 
@@ -19,6 +17,14 @@ use crate::{json, table};
 
 /// The name of a finding that a newer release may understand.
 const UNSUPPORTED: &str = "unsupported";
+/// What is said of a store with other findings.
+const DAMAGED: &str = "damaged";
+/// So many files and ranges are named in a line for people.
+const NAMED_MAX: usize = 3;
+/// Where a reader goes on to whose store is damaged.
+const WHAT_NEXT: &str = "\
+`causelog salvage DIR NEWDIR` writes all that is good into a new store, and says what is lost;
+`read`, `get`, `stat` and `trace` show what is good with `--damaged`.";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct VerifyArgs {
@@ -28,7 +34,8 @@ pub(crate) struct VerifyArgs {
     /// changed: `head` as `stat` and `verify` print it.
     #[arg(long, value_name = "POSITION:ROOT")]
     expect_head: Option<StoreHead>,
-    /// Compare every answer of the index with the log too: ids, heads, entities, scopes, kinds, tags, effects.
+    /// Compare every answer of the index with the log too: ids, heads, entities, scopes, kinds, tags, effects. Of a
+    /// damaged log nothing is compared: what reads that, with `--damaged`, makes an index anew and uses no index file.
     #[arg(long)]
     deep: bool,
     #[command(flatten)]
@@ -40,7 +47,7 @@ pub(crate) fn run(args: &VerifyArgs, out: &mut dyn Write) -> Result<Status, Fail
     let storage = Arc::new(RealStorage::open(&args.dir).map_err(Failure::Directory)?);
     let bar = Bar::new(args.output.format);
     let mut tell = |progress| bar.tell("verifying", progress);
-    let mut report = verify_telling(storage.clone(), args.expect_head, &mut tell)?;
+    let (mut report, derived) = verify_all(storage, args.expect_head, &mut tell)?;
     drop(bar);
     let index = match args.deep {
         false => Compared::NotAsked,
@@ -52,7 +59,6 @@ pub(crate) fn run(args: &VerifyArgs, out: &mut dyn Write) -> Result<Status, Fail
             Compared::Questions(compared.questions)
         }
     };
-    let derived = inspect_index_files(storage).map_err(LogError::from)?;
     let (verdict, status) = judge(&report);
     let told = Told { report: &report, derived: &derived, index, verdict };
     ended_quietly(print(args.output.format, &told, out))?;
@@ -74,7 +80,7 @@ pub(crate) fn judge(report: &VerifyReport) -> (&'static str, Status) {
     }
     match report.findings.iter().all(|finding| finding.kind.name() == UNSUPPORTED) {
         true => (UNSUPPORTED, Status::Unanswered),
-        false => ("damaged", Status::No),
+        false => (DAMAGED, Status::No),
     }
 }
 
@@ -121,6 +127,9 @@ fn print(format: Format, told: &Told<'_>, out: &mut dyn Write) -> Result<(), Fai
                 writeln!(out).map_err(Failure::Output)?;
                 print_derived(derived, out)?;
             }
+            if verdict == DAMAGED {
+                writeln!(out, "\n{WHAT_NEXT}").map_err(Failure::Output)?;
+            }
         }
     }
     out.flush().map_err(Failure::Output)
@@ -136,14 +145,26 @@ pub(crate) fn document(report: &VerifyReport, verdict: &'static str) -> Value {
         "segments": report.segments,
         "streams": report.streams,
         "bytes": report.bytes,
-        "head": json::head(&report.head),
+        "missing": ranges(&report.missing),
+        "missing_positions": report.missing_positions,
+        // What can be read of a damaged store ends somewhere too, and that is no head to keep.
+        "head": report.is_sound().then(|| json::head(&report.head)),
+        "read_up_to": json::head(&report.head),
         "torn_tail": report.torn_tail.as_ref().map(json::torn_tail),
         "dead_bytes": report.dead_bytes,
+        "dead_files": report.dead_files,
         "in_use": report.in_use,
+        "lock_is_unreadable": report.lock_is_unreadable,
+        "unknown_names": report.unknown_names,
+        "more_unknown_names": report.more_unknown_names,
         "proven_from": report.proven_from.map(|from| from.0),
         "findings": documents(&report.findings),
         "more_findings": report.more_findings,
     })
+}
+
+fn ranges(ranges: &[Range<Position>]) -> Vec<Value> {
+    ranges.iter().map(|range| json!({ "from": range.start.0, "to": range.end.0 })).collect()
 }
 
 fn rows(report: &VerifyReport, verdict: &'static str) -> Vec<(&'static str, String)> {
@@ -155,15 +176,41 @@ fn rows(report: &VerifyReport, verdict: &'static str) -> Vec<(&'static str, Stri
         ("segments", counted(report.segments)),
         ("streams", counted(report.streams)),
         ("bytes covered", table::count(report.bytes)),
-        ("head", report.head.to_string()),
+        match report.is_sound() {
+            true => ("head", report.head.to_string()),
+            false => ("read up to", format!("position {}: no head to keep", report.head.position)),
+        },
     ];
+    rows.extend(missing_row(report));
     if report.gaps > 0 {
         let (lost, gaps) = (table::counted(report.lost, "event"), table::counted(report.gaps, "gap"));
         rows.push(("lost", format!("{lost} in {gaps}, before the store was salvaged: no damage")));
     }
+    rows.extend(notes(report));
+    if !report.findings.is_empty() {
+        let all = u64::try_from(report.findings.len()).unwrap_or(u64::MAX);
+        rows.push(("findings", table::count(all.saturating_add(report.more_findings))));
+    }
+    rows
+}
+
+/// Which positions hold nothing any more.
+fn missing_row(report: &VerifyReport) -> Option<(&'static str, String)> {
+    let range = |range: &Range<Position>| match range.end.0.saturating_sub(range.start.0) {
+        1 => range.start.to_string(),
+        _ => format!("{} to {}", range.start, range.end.0.saturating_sub(1)),
+    };
+    let count = table::counted(report.missing_positions, "event");
+    let at = some_of(report.missing.iter().map(range), 0);
+    (report.missing_positions > 0).then(|| ("missing", format!("{count}, at {at}")))
+}
+
+/// What is no damage, and worth to be known.
+fn notes(report: &VerifyReport) -> Vec<(&'static str, String)> {
+    let mut notes = Vec::new();
     if let Some(tail) = &report.torn_tail {
         let (file, offset, bytes) = (table::clean(&tail.file), tail.offset, table::count(tail.bytes));
-        rows.push((
+        notes.push((
             "torn tail",
             format!(
                 "{bytes} bytes from offset {offset} of {file}, which nothing shows to have been synced: no damage"
@@ -171,19 +218,32 @@ fn rows(report: &VerifyReport, verdict: &'static str) -> Vec<(&'static str, Stri
         ));
     }
     if report.dead_bytes > 0 {
-        rows.push(("dead bytes", format!("{}: no damage", table::count(report.dead_bytes))));
+        let name = |file: &String| file.rsplit('/').next().unwrap_or_default().to_owned();
+        let (bytes, files) = (table::count(report.dead_bytes), report.dead_files.iter().map(name));
+        notes.push(("dead bytes", format!("{bytes} in {}: no damage", some_of(files, 0))));
+    }
+    if report.lock_is_unreadable {
+        let what = "holds no published end that can be read, so that an end that was cut off need not show";
+        notes.push(("lock", format!("{what}: no damage")));
+    }
+    if !report.unknown_names.is_empty() {
+        notes.push(("not ours", some_of(report.unknown_names.iter().cloned(), report.more_unknown_names)));
     }
     if let Some(from) = report.proven_from {
-        rows.push(("kept head", format!("fits: all from position {from} up to it is as it was then")));
+        notes.push(("kept head", format!("fits: all from position {from} up to it is as it was then")));
     }
     if report.in_use {
-        rows.push(("in use", "another process is writing; what it has published was checked".to_owned()));
+        notes.push(("in use", "another process is writing; what it has published was checked".to_owned()));
     }
-    if !report.findings.is_empty() {
-        let all = u64::try_from(report.findings.len()).unwrap_or(u64::MAX);
-        rows.push(("findings", table::count(all.saturating_add(report.more_findings))));
-    }
-    rows
+    notes
+}
+
+/// The first of some texts in a line, and how many more there are, of which some were counted before.
+fn some_of(texts: impl Iterator<Item = String>, more: u64) -> String {
+    let mut all: Vec<String> = texts.map(|text| table::clean(&text)).collect();
+    let cut = all.split_off(all.len().min(NAMED_MAX));
+    all.extend(more_of(more.saturating_add(u64::try_from(cut.len()).unwrap_or(u64::MAX))));
+    all.join(", ")
 }
 
 /// What is said of index files, for programs.

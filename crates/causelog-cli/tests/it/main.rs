@@ -26,3 +26,5 @@ mod single;
 mod trace;
 #[cfg(test)]
 mod verify;
+#[cfg(test)]
+mod verify_more;
