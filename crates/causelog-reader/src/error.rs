@@ -1,5 +1,7 @@
 //! What a read can fail with.
 
+use std::fmt;
+
 use causelog_index::IndexError;
 use causelog_segment::LogError;
 use causelog_types::{ByteOffset, EventId, Position};
@@ -44,7 +46,7 @@ pub enum ReadError {
     },
     /// Positions that were asked for hold no event any more: it was lost, and salvage has left a gap. What stands
     /// behind it follows.
-    #[error("the events at positions {from} to {} are lost; what stands behind them follows", to.0.saturating_sub(1))]
+    #[error("{}; what stands behind follows", AreLost(*from, *to))]
     Lost {
         /// The first position.
         from: Position,
@@ -71,5 +73,18 @@ impl From<IndexError> for ReadError {
     /// Damage of the log is told as such, though an index has met it.
     fn from(error: IndexError) -> Self {
         error.into_backend().map_or_else(Self::Index, Self::Log)
+    }
+}
+
+/// Says of events from one position to before another that they are lost.
+struct AreLost(Position, Position);
+
+impl fmt::Display for AreLost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(from, to) = self;
+        match to.since(*from) {
+            Some(1) => write!(f, "the event at position {from} is lost"),
+            _ => write!(f, "the events at positions {from} to {} are lost", to.0.saturating_sub(1)),
+        }
     }
 }

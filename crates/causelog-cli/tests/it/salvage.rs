@@ -80,7 +80,7 @@ fn a_damaged_store_is_saved_and_left_as_it_was() {
     );
     let read = run(&["read", saved.to_str().unwrap(), "--format", "jsonl"]);
     assert_eq!((read.code, read.out.lines().count()), (0, 9), "{read:?}");
-    assert!(read.err.contains("positions 4 to 4 are lost"), "{read:?}");
+    assert!(read.err.contains("the event at position 4 is lost"), "{read:?}");
     let traced = run(&["trace", saved.to_str().unwrap(), "ancestors", &id(9).to_string(), "--format", "ids"]);
     assert_eq!((traced.code, traced.out.lines().count()), (0, 5), "{traced:?}");
     assert!(traced.err.contains("events were lost"), "{traced:?}");
@@ -93,7 +93,7 @@ fn a_damaged_store_can_be_read_as_far_as_it_is_good() {
     run(&["read", &place.store()]).check_refused(1, &["causelog verify DIR"]);
     let read = run(&["read", &place.store(), "--damaged", "--format", "jsonl"]);
     assert_eq!((read.code, read.out.lines().count()), (0, 9), "{read:?}");
-    assert!(read.err.contains("positions 4 to 4 are lost"), "{read:?}");
+    assert!(read.err.contains("the event at position 4 is lost"), "{read:?}");
     let id = id(7).to_string();
     assert!(run(&["get", &place.store(), &id, "--damaged"]).fine().contains(&id));
     let stat = run(&["stat", &place.store(), "--damaged"]).fine();

@@ -60,6 +60,14 @@ fn a_gap_is_told_and_hides_nothing() {
     assert_eq!(reader.head(&stream("door")).unwrap().unwrap().revision, Revision(6));
 }
 
+/// Spec: READ-6
+#[test]
+fn what_is_lost_is_told_by_its_positions() {
+    let lost = |from, to| ReadError::Lost { from: Position(from), to: Position(to) }.to_string();
+    assert_eq!(lost(105, 106), "the event at position 105 is lost; what stands behind follows");
+    assert_eq!(lost(3, 8), "the events at positions 3 to 7 are lost; what stands behind follows");
+}
+
 /// Spec: VERIFY-4, TYPE-9
 #[test]
 fn revisions_jump_over_a_gap_and_nowhere_else() {
