@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use causelog_io::{Entry, EntryKind, IoError, Storage};
 use causelog_segment::{Directory, FileName, Findings, Group, LogError, STORE_FILE, Segment, Visit, inspect};
-use causelog_types::{ByteOffset, Position, Root, StoreHead, StoreId};
+use causelog_types::{ByteOffset, Position, Root, StoreId};
 use causelog_wire::StoreIdentity;
 use causelog_wire::layout::STORE_FILE_BYTES;
 
@@ -85,7 +85,7 @@ impl IndexFileFlaw {
 pub fn inspect_index_files(storage: Arc<dyn Storage>) -> Result<IndexFilesReport, IoError> {
     let mut files = IndexInspection::begin(Arc::clone(&storage))?;
     match inspect(storage, &mut |visit| files.visit(&visit), &mut |_| {}) {
-        Ok(walked) => Ok(files.judge(walked.head, walked.in_use)),
+        Ok(walked) => Ok(files.judge(walked.known_end, walked.in_use)),
         Err(LogError::Io(error)) => Err(error),
         // No store: there is no log that they could be of.
         Err(_) => Ok(files.judge_each(None)),
@@ -124,12 +124,11 @@ impl IndexInspection {
         }
     }
 
-    /// Judges each index file, after a walk that ended here. Beside a writer, whose index files may be ahead of what it
-    /// has published, nothing is called too long.
+    /// Judges each index file, after a walk over a log that is known to have ended here, and not before. Beside a writer,
+    /// whose index files may be ahead of what it has published, nothing is called too long.
     #[must_use]
-    pub fn judge(self, end: StoreHead, in_use: bool) -> IndexFilesReport {
-        let end = self.known.reached.max(end.position);
-        self.judge_each((!in_use).then_some(end))
+    pub fn judge(self, known_end: Position, in_use: bool) -> IndexFilesReport {
+        self.judge_each((!in_use).then_some(known_end))
     }
 
     fn judge_each(self, end: Option<Position>) -> IndexFilesReport {
@@ -163,8 +162,6 @@ enum Judged {
 struct Known {
     store: Option<StoreId>,
     places: BTreeMap<Position, Place>,
-    /// The greatest position that was seen.
-    reached: Position,
 }
 
 /// What the log has at a position.
@@ -187,7 +184,6 @@ impl Known {
         Self {
             store: store.map(|identity| identity.store),
             places: places.map(|position| (position, Place::Unseen)).collect(),
-            reached: Position(0),
         }
     }
 
@@ -195,7 +191,6 @@ impl Known {
         let (segment, header) = (segment.header(), &group.header);
         let next = header.next();
         self.store = Some(segment.store);
-        self.reached = self.reached.max(next);
         for (_, place) in self.places.range_mut(header.base..next) {
             if let Place::Unseen = place {
                 *place = Place::Inside;

@@ -20,6 +20,6 @@ pub fn verify_all(
 ) -> Result<(VerifyReport, IndexFilesReport), LogError> {
     let mut files = IndexInspection::begin(Arc::clone(&storage))?;
     let report = verify_visiting(storage, kept, &mut |visit| files.visit(visit), tell)?;
-    let files = files.judge(report.head, report.in_use);
+    let files = files.judge(report.known_end, report.in_use);
     Ok((report, files))
 }

@@ -130,6 +130,12 @@ fn an_index_file_beyond_the_end_of_the_log_is_named() {
     let left = one.files().into_iter().filter(|(name, _)| name == "store" || name.ends_with(".idx"));
     let report = inspect(&MemoryStorage::from_files(left.collect()));
     assert_eq!((report.sound, report.findings.len()), (0, names(&one, ".idx").len()));
+    // Where the mark of the close proves an end that is gone, an index file up to there is none too long.
+    let last = names(&one, ".seg").pop().unwrap();
+    let cut = with_file(&one, &last, None);
+    assert!(inspect(&cut).findings.is_empty());
+    let unproven = ["closed", "lock"].iter().fold(cut, |cut, name| with_file(&cut, name, None));
+    assert!(!inspect(&unproven).findings.is_empty());
     // Beside a writer, which may not have published yet what its index files hold, nothing is too long.
     let writer = with_file(&one, &beyond[0], Some(bytes_of(&longer, &beyond[0])));
     let settings = AppenderSettings { segment_bytes: SEGMENT_BYTES };
