@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use causelog_index::{
     AppliedEvent, AppliedGroup, Counts, Index, IndexEntry, IndexError, IndexedHead, Selection, Watermark,
@@ -30,10 +29,6 @@ use crate::shared::{IndexFiles, Settings, Shared};
 #[derive(Debug)]
 pub struct SealedIndex {
     shared: Arc<Shared>,
-    /// Where the log ended at the open.
-    end: Position,
-    /// Whether what earlier openings have left is still to be merged.
-    merge_due: AtomicBool,
 }
 
 /// How often a question has files made again before it has their events kept in memory.
@@ -50,18 +45,9 @@ impl SealedIndex {
     pub(crate) fn open_with(log: &Log, snapshot: &Snapshot, settings: Settings) -> Arc<Self> {
         let shared = Shared::new(log.clone(), settings);
         find_parts(&shared, snapshot);
-        let index = Self { shared, end: snapshot.end.position, merge_due: AtomicBool::new(true) };
-        index.merge_what_was_left();
-        Arc::new(index)
-    }
-
-    /// Has merged what openings for a few events each have left, once the index is as far as the log was: until then,
-    /// the open is what the processors are for.
-    fn merge_what_was_left(&self) {
-        let next = self.shared.watermark.lock().map_or(Position(0), |known| known.next);
-        if next >= self.end && self.merge_due.swap(false, Ordering::AcqRel) {
-            self.shared.have_written();
-        }
+        // What openings for a few events each have left is merged.
+        shared.have_written();
+        Arc::new(Self { shared })
     }
 
     fn answer<T>(&self, ask: impl Fn(&Parts) -> Result<T, Broken>) -> Result<T, IndexError> {
@@ -78,37 +64,6 @@ impl SealedIndex {
             }
         }
         unreachable!("in memory there is a part less in files after every try")
-    }
-
-    /// Adds a group behind what is known.
-    fn add(&self, group: &AppliedGroup<'_>) -> Result<(), IndexError> {
-        let (before, after) = (*self.shared.watermark.lock(), group.after);
-        if before.is_some_and(|before| before.store != after.store) {
-            return Err(IndexError::OtherStore);
-        }
-        let Some(first) = group.events.first().map(|event| event.position) else {
-            let end = before.map_or(Position(0), |before| before.next);
-            if end < after.next {
-                self.shared.freeze(before);
-                self.shared.add_gap(RunRange { base: end, next: after.next });
-                *self.shared.watermark.lock() = Some(after);
-            }
-            return Ok(());
-        };
-        let expected = before.map_or(first, |before| before.next);
-        if first > expected {
-            return Err(IndexError::OutOfOrder { expected, found: first });
-        }
-        let known = usize::try_from(expected.0 - first.0).unwrap_or(usize::MAX);
-        let events = group.events.get(known..).unwrap_or_default();
-        if !events.is_empty() {
-            self.take(events, before, after)?;
-            *self.shared.watermark.lock() = Some(after);
-            if self.shared.tail_is_full() {
-                self.shared.freeze(Some(after));
-            }
-        }
-        Ok(())
     }
 
     /// Adds events to those in memory.
@@ -140,9 +95,31 @@ impl Index for SealedIndex {
     }
 
     fn apply(&self, group: &AppliedGroup<'_>) -> Result<(), IndexError> {
-        self.add(group)?;
-        if self.merge_due.load(Ordering::Acquire) {
-            self.merge_what_was_left();
+        let (before, after) = (*self.shared.watermark.lock(), group.after);
+        if before.is_some_and(|before| before.store != after.store) {
+            return Err(IndexError::OtherStore);
+        }
+        let Some(first) = group.events.first().map(|event| event.position) else {
+            let end = before.map_or(Position(0), |before| before.next);
+            if end < after.next {
+                self.shared.freeze(before);
+                self.shared.add_gap(RunRange { base: end, next: after.next });
+                *self.shared.watermark.lock() = Some(after);
+            }
+            return Ok(());
+        };
+        let expected = before.map_or(first, |before| before.next);
+        if first > expected {
+            return Err(IndexError::OutOfOrder { expected, found: first });
+        }
+        let known = usize::try_from(expected.0 - first.0).unwrap_or(usize::MAX);
+        let events = group.events.get(known..).unwrap_or_default();
+        if !events.is_empty() {
+            self.take(events, before, after)?;
+            *self.shared.watermark.lock() = Some(after);
+            if self.shared.tail_is_full() {
+                self.shared.freeze(Some(after));
+            }
         }
         Ok(())
     }
