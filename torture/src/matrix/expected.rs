@@ -20,8 +20,6 @@ pub(crate) enum Due {
     EndGone,
     /// The whole directory is that of a shorter store, which only a kept head can tell.
     Shorter,
-    /// Something is of another store. It should be `store`, of which the product does not say so yet.
-    Foreign,
     /// Of an index file, of no use, at or before this byte.
     Derived { names: &'static [&'static str], file: String, to: usize },
 }
@@ -33,9 +31,6 @@ const EITHER: &[&str] = &["corrupt", "incomplete"];
 const MISSING: &[&str] = &["segment_missing"];
 const MISNAMED: &[&str] = &["segment_misnamed"];
 const FOREIGN: &[&str] = &["segment_foreign"];
-/// A segment of another store under a number that it has not: the product asks for the number first, and should for the
-/// store.
-const FOREIGN_RENUMBERED: &[&str] = &["segment_foreign", "segment_misnamed"];
 const CLOSED_ELSEWHERE: &[&str] = &["changed_after_close"];
 const TORN: &[&str] = &[TORN_TAIL];
 
@@ -52,10 +47,7 @@ pub(crate) fn check(sample: &Sample, case: &Case, files: &Files, told: &Told) ->
     ensure!(!told.untold || may_be_untold, "the end is gone: {told:?}");
     for said in told.findings.iter().chain(&told.torn) {
         let allowed = !dues.is_empty() && accuses_rightly(sample, files, said);
-        ensure!(
-            allowed || is_known_wrong(case, said),
-            "{said:?} is said of something that is whole: {told:?}"
-        );
+        ensure!(allowed, "{said:?} is said of something that is whole: {told:?}");
     }
     if let Some(said) = &told.reader {
         let mut same = told.findings.iter().chain(&told.torn);
@@ -65,21 +57,9 @@ pub(crate) fn check(sample: &Sample, case: &Case, files: &Files, told: &Told) ->
     for said in &told.derived {
         let due = dues.iter().any(|due| is_derived(due, said));
         let allowed = due || sample.derived.contains(said);
-        ensure!(allowed || is_known_wrong(case, said), "{said:?} is said of an index file that is whole");
+        ensure!(allowed, "{said:?} is said of an index file that is whole");
     }
     Ok(())
-}
-
-/// What the product says wrong, and is let pass: of a `store` file that is another store's it says that everything else
-/// is, and of a first segment that is, that the index files which begin where it does are of another state of the log.
-fn is_known_wrong(case: &Case, said: &Said) -> bool {
-    let first = segment_name(SegmentNumber(1));
-    let names: &[&str] = match (case.class(), case.file.as_str()) {
-        ("of another store", "store") => &["segment_foreign", "derived_foreign"],
-        ("of another store", file) if *file == first => &["derived_stale"],
-        _ => &[],
-    };
-    names.contains(&said.name)
 }
 
 fn is_told(due: &Due, sample: &Sample, told: &Told) -> bool {
@@ -99,7 +79,6 @@ fn is_told(due: &Due, sample: &Sample, told: &Told) -> bool {
             Left::CutKept => finds("head_cut_off"),
         },
         Due::Shorter => told.untold || sample.left == Left::CutKept && finds("head_cut_off"),
-        Due::Foreign => finds("segment_foreign"),
         Due::Derived { .. } => told.derived.iter().any(|said| is_derived(due, said)),
     }
 }
@@ -128,6 +107,12 @@ fn dues(sample: &Sample, case: &Case, files: &Files) -> Vec<Due> {
         (Change::Both { first, second }, _) => {
             let mut dues = dues_alone(sample, first);
             dues.extend(dues_alone(sample, second));
+            // What names a missing segment is the one behind it; without that, the end is gone.
+            let tells =
+                |file: &str| successor(sample, file).is_some_and(|next| bytes_of(files, &next).is_some());
+            dues.retain(
+                |due| !matches!(due, Due::Place { names, file, .. } if *names == MISSING && !tells(file)),
+            );
             dues
         }
         (Change::RollBack { files }, _) => rolled_back(sample, files),
@@ -151,15 +136,14 @@ fn dues(sample: &Sample, case: &Case, files: &Files) -> Vec<Due> {
             }
             dues
         }
-        (Change::Put { .. }, _) => vec![whole(FOREIGN_RENUMBERED, file())],
+        (Change::Put { .. }, _) => vec![whole(FOREIGN, file())],
         (Change::Remove, "segment") if successor(sample, &case.file).is_some() => {
             vec![whole(MISSING, file())]
         }
         (Change::Remove, "segment") => vec![Due::EndGone],
         (Change::Remove, "store") => vec![whole(&["identity_missing"], file())],
         (Change::Remove, _) | (_, "lock") => Vec::new(),
-        (Change::Replace { class: "of another store", .. }, "store") => vec![Due::Foreign],
-        (Change::Replace { class: "of another store", .. }, "segment" | "closed") => {
+        (Change::Replace { class: "of another store", .. }, "segment" | "closed" | "store") => {
             vec![whole(FOREIGN, file())]
         }
         (_, kind) => match first_changed(sample, case, files) {
