@@ -93,6 +93,8 @@ pub(crate) struct Shared {
     in_memory: AtomicBool,
     /// How many tails are written before another merge is tried, after one has failed.
     pub(crate) merge_after: AtomicU32,
+    /// Tails whose files could not be written since the work began, because of their names.
+    pub(crate) unwritable: parking_lot::Mutex<Vec<RunRange>>,
 }
 
 impl Shared {
@@ -108,6 +110,7 @@ impl Shared {
             closing: AtomicBool::new(false),
             in_memory: AtomicBool::new(false),
             merge_after: AtomicU32::new(0),
+            unwritable: parking_lot::Mutex::default(),
         })
     }
 

@@ -2,6 +2,7 @@
 //!
 //! One at a time works, as `Shared::begin_work` sees to.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -26,6 +27,7 @@ impl Shared {
     /// Writes and merges as long as there is something to do; `false` if a file could not be written, or the close has
     /// begun.
     pub(crate) fn work(&self) -> bool {
+        self.unwritable.lock().clear();
         while self.write_frozen() && !self.closing.load(Ordering::Acquire) {
             let waits = |left: u32| left.checked_sub(1);
             if self.merge_after.fetch_update(Ordering::AcqRel, Ordering::Acquire, waits).is_ok() {
@@ -83,12 +85,15 @@ impl Shared {
         mended
     }
 
-    /// Writes the files of all tails that wait; `false` if one could not be written.
+    /// Writes the files of all tails that wait, but for those that could not be written before; `false` if no other
+    /// could be written either.
     pub(crate) fn write_frozen(&self) -> bool {
         loop {
             let parts = self.parts();
             let next = parts.earlier.iter().find_map(|part| match part {
-                Part::Frozen(tail, after) => Some((tail, after)),
+                Part::Frozen(tail, after) if !self.unwritable.lock().contains(&tail.range()) => {
+                    Some((tail, after))
+                }
                 _ => None,
             });
             let Some((tail, after)) = next else { return true };
@@ -96,7 +101,11 @@ impl Shared {
                 Ok(()) => self.tell_written(),
                 Err(error) => {
                     tracing::warn!(%error, "cannot write an index file; its events stay in memory");
-                    return false;
+                    if !concerns_its_name(&error) {
+                        return false;
+                    }
+                    // Others have other names.
+                    self.unwritable.lock().push(tail.range());
                 }
             }
         }
@@ -134,8 +143,12 @@ impl Shared {
     /// Removes files that another one has replaced.
     pub(crate) fn remove(&self, ranges: &[RunRange]) {
         for range in ranges {
-            if let Err(error) = self.directory().remove(&run_name(*range)) {
-                tracing::warn!(%error, "cannot remove a merged index file");
+            match self.directory().remove(&run_name(*range)) {
+                // They may be deleted at any time.
+                Err(error) if error.source.kind() != ErrorKind::NotFound => {
+                    tracing::warn!(%error, "cannot remove a merged index file");
+                }
+                _ => {}
             }
         }
     }
@@ -168,4 +181,11 @@ impl Shared {
         });
         Ok(())
     }
+}
+
+/// Whether a file could not be written because of what stands under its name.
+fn concerns_its_name(error: &Unusable) -> bool {
+    let kind = if let Unusable::Io(error) = error { error.source.kind() } else { return false };
+    matches!(kind, ErrorKind::IsADirectory | ErrorKind::DirectoryNotEmpty | ErrorKind::PermissionDenied)
+        || matches!(kind, ErrorKind::InvalidInput | ErrorKind::AlreadyExists)
 }

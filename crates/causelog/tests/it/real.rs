@@ -234,3 +234,30 @@ fn a_replaced_lock_file_is_seen_at_the_rotation() {
     assert!(error.to_string().contains("lock file was replaced"), "{error}");
     assert_eq!(logs(), before);
 }
+
+/// Something that stands under the name of an index file keeps that one from being written, and no other.
+///
+/// Spec: INDEX-11, VERIFY-8
+#[test]
+fn a_name_that_is_taken_holds_up_no_other_index_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("events");
+    let store = options().open(&path).unwrap();
+    (0..3).for_each(|_| drop(fill_segment(&store)));
+    let end = store.end().position.0;
+    store.close().unwrap();
+    let indexes = || names_in(&path).into_iter().filter(|name| name.ends_with(".idx")).collect::<Vec<_>>();
+    let taken = indexes().swap_remove(1);
+    fs::remove_file(path.join(&taken)).unwrap();
+    fs::create_dir(path.join(&taken)).unwrap();
+
+    let store = options().open(&path).unwrap();
+    (0..20).for_each(|_| drop(fill_segment(&store)));
+    let expected = all(&store);
+    store.close().unwrap();
+    let behind = |name: &String| name[..20].parse::<u64>().unwrap() >= end;
+    assert!(indexes().iter().any(behind), "{:?}", indexes());
+    let store = Store::open_read_only(&path).unwrap();
+    assert_eq!(all(&store), expected);
+    assert!(store.compare_index().unwrap().findings.is_empty());
+}
