@@ -70,7 +70,7 @@ enum What {
 #[derive(Clone, Copy, ValueEnum)]
 enum Backend {
     Sealed,
-    /// The default backend, with files mapped.
+    /// The default backend, with sealed segments mapped.
     Mapped,
     Memory,
     Redb,

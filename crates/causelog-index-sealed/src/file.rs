@@ -1,13 +1,13 @@
 //! An index file that is open: its blocks, each checked when it is first read, and kept in memory up to a bound.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use causelog_io::{IoError, Mapped};
+use causelog_io::IoError;
 use causelog_segment::{Directory, NamedFile};
 use causelog_types::{ByteOffset, widen};
 use causelog_wire::layout::{INDEX_BLOCK_BYTES, INDEX_CONTENT_BYTES, INDEX_HEADER_BYTES};
-use causelog_wire::{IndexFileHeader, IndexNode, Rule, Salt, check_index_block, index_block_offset};
+use causelog_wire::{IndexFileHeader, IndexNode, Rule, check_index_block, index_block_offset};
 use quick_cache::sync::Cache;
 
 /// Why an index file is of no use. It costs only the time to make it again from the frames.
@@ -27,21 +27,13 @@ pub(crate) enum Unusable {
     Rule(#[from] Rule),
 }
 
-/// A block of an index file, whose checksum was right. Cloning is cheap.
-#[derive(Clone)]
-pub(crate) enum Block {
-    Read(Arc<[u8; INDEX_BLOCK_BYTES]>),
-    /// Where it stands in the file.
-    Mapped(Mapped, usize),
-}
+/// A block of an index file, whose checksum was right.
+pub(crate) struct Block(Box<[u8; INDEX_BLOCK_BYTES]>);
 
 impl Block {
     /// What stands in it.
     pub(crate) fn content(&self) -> &[u8] {
-        match self {
-            Self::Read(bytes) => &bytes[..INDEX_CONTENT_BYTES],
-            Self::Mapped(map, start) => map.get(*start..start + INDEX_CONTENT_BYTES).unwrap_or_default(),
-        }
+        &self.0[..INDEX_CONTENT_BYTES]
     }
 
     /// As a node of the table.
@@ -57,9 +49,9 @@ pub(crate) enum Use {
     Node,
 }
 
-/// Blocks of all files of an index that are read, up to a bound.
+/// Blocks of all files of an index, up to a bound.
 #[derive(Debug)]
-pub(crate) struct BlockCache(Cache<(u64, u32), Block>);
+pub(crate) struct BlockCache(Cache<(u64, u32), Arc<Block>>);
 
 /// How many blocks are kept: 32 MiB.
 const BLOCKS_KEPT: usize = 32 * 1024 * 1024 / INDEX_BLOCK_BYTES;
@@ -77,15 +69,6 @@ pub(crate) struct IndexFile {
     /// What its blocks are known by in the cache.
     number: u64,
     cache: Arc<BlockCache>,
-    /// The whole file, if it is mapped.
-    map: Option<Mapping>,
-}
-
-/// A file as it stands in memory, and which of its blocks have been checked.
-struct Mapping {
-    map: Mapped,
-    /// Two bits for each block: whether it was checked to be used plainly, and as a node.
-    checked: Box<[AtomicU8]>,
 }
 
 impl IndexFile {
@@ -107,8 +90,7 @@ impl IndexFile {
         }
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let map = file.map(header.file_bytes()).map(Mapping::new);
-        Ok(Self { file, header, number, cache: Arc::clone(cache), map })
+        Ok(Self { file, header, number, cache: Arc::clone(cache) })
     }
 
     pub(crate) fn header(&self) -> &IndexFileHeader {
@@ -120,28 +102,28 @@ impl IndexFile {
     }
 
     /// A block by its number, from memory if it is there.
-    pub(crate) fn block(&self, number: u64, as_a: Use) -> Result<Block, Unusable> {
-        if let Some(mapping) = &self.map {
-            return mapping.block(number, as_a, self.header.salt());
-        }
+    pub(crate) fn block(&self, number: u64, as_a: Use) -> Result<Arc<Block>, Unusable> {
         let short = u32::try_from(number).map_err(|_| Rule::Range("index child"))?;
         if let Some(block) = self.cache.0.get(&(self.number, short)) {
             return Ok(block);
         }
-        let block = self.read(number, as_a)?;
-        self.cache.0.insert((self.number, short), block.clone());
+        let block = Arc::new(self.read(number, as_a)?);
+        self.cache.0.insert((self.number, short), Arc::clone(&block));
         Ok(block)
     }
 
     /// A block that nobody will ask for again soon, as a merge reads them all.
     pub(crate) fn read(&self, number: u64, as_a: Use) -> Result<Block, Unusable> {
-        let mut bytes = [0; INDEX_BLOCK_BYTES];
+        let mut bytes = Box::new([0; INDEX_BLOCK_BYTES]);
         let offset = index_block_offset(number);
-        if self.file.read(&mut bytes, offset.0)? != INDEX_BLOCK_BYTES {
+        if self.file.read(&mut bytes[..], offset.0)? != INDEX_BLOCK_BYTES {
             return Err(Unusable::NotWhole);
         }
-        check(&bytes, self.header.salt(), offset, as_a)?;
-        Ok(Block::Read(Arc::new(bytes)))
+        check_index_block(&bytes, self.header.salt(), offset)?;
+        if as_a == Use::Node {
+            IndexNode::check(&bytes[..INDEX_CONTENT_BYTES])?;
+        }
+        Ok(Block(bytes))
     }
 
     /// The number of the first block of the filter.
@@ -167,37 +149,6 @@ impl IndexFile {
             let as_a = if number < leaves { Use::Plain } else { Use::Node };
             self.read(number, as_a).map(drop).map_err(|reason| (index_block_offset(number), reason))
         })
-    }
-}
-
-impl Mapping {
-    fn new(map: Mapped) -> Self {
-        let blocks = map.len() / INDEX_BLOCK_BYTES;
-        let checked = (0..blocks.div_ceil(4)).map(|_| AtomicU8::new(0)).collect();
-        Self { map, checked }
-    }
-
-    fn block(&self, number: u64, as_a: Use, salt: Salt) -> Result<Block, Unusable> {
-        let offset = index_block_offset(number);
-        let start = usize::try_from(offset.0).map_err(|_| Unusable::NotWhole)?;
-        let (blocks, _) = self.map.get(start..).unwrap_or_default().as_chunks::<INDEX_BLOCK_BYTES>();
-        let bytes = blocks.first().ok_or(Unusable::NotWhole)?;
-        let nth = start / INDEX_BLOCK_BYTES;
-        let bit = 1 << (nth % 4 * 2 + usize::from(as_a == Use::Node));
-        let known = self.checked.get(nth / 4).ok_or(Unusable::NotWhole)?;
-        if known.load(Ordering::Acquire) & bit == 0 {
-            check(bytes, salt, offset, as_a)?;
-            known.fetch_or(bit, Ordering::AcqRel);
-        }
-        Ok(Block::Mapped(self.map.clone(), start))
-    }
-}
-
-fn check(bytes: &[u8; INDEX_BLOCK_BYTES], salt: Salt, offset: ByteOffset, as_a: Use) -> Result<(), Rule> {
-    check_index_block(bytes, salt, offset)?;
-    match as_a {
-        Use::Plain => Ok(()),
-        Use::Node => IndexNode::check(&bytes[..INDEX_CONTENT_BYTES]),
     }
 }
 

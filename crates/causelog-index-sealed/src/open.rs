@@ -151,7 +151,7 @@ fn chain(shared: &Arc<Shared>, snapshot: &Snapshot, names: &BTreeSet<RunRange>, 
             return Chain::Found(parts);
         };
         let missing = RunRange { base: at, next: next.base };
-        tracing::warn!(file = run_name(missing), "an index file is missing; it is made again from frames");
+        tracing::warn!(file = run_name(missing), "an index file is made again from frames");
         let made = match rebuild(shared, missing, parts.iter().map(|(part, _)| part.clone()).collect()) {
             Ok(made) if made.root_before != root => return Chain::Broken,
             Ok(made) => made,

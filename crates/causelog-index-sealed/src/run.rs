@@ -21,7 +21,7 @@ pub(crate) struct Run {
 /// Reads rows, keeping hold of the block of the last one.
 pub(crate) struct Rows<'a> {
     run: &'a Run,
-    block: Option<(u32, Block)>,
+    block: Option<(u32, Arc<Block>)>,
     keep: Keep,
 }
 
@@ -194,7 +194,7 @@ impl Rows<'_> {
             _ => {
                 let block = match self.keep {
                     Keep::Yes => self.run.file.block(u64::from(number), Use::Plain)?,
-                    Keep::No => self.run.file.read(u64::from(number), Use::Plain)?,
+                    Keep::No => Arc::new(self.run.file.read(u64::from(number), Use::Plain)?),
                 };
                 &self.block.insert((number, block)).1
             }

@@ -1,5 +1,7 @@
 //! A walk over the entries of an index file's table, in the order of their keys.
 
+use std::sync::Arc;
+
 use causelog_wire::IndexNode;
 
 use crate::file::{Block, IndexFile, Unusable, Use};
@@ -9,7 +11,7 @@ use crate::file::{Block, IndexFile, Unusable, Use};
 pub(crate) struct Entries<'a> {
     file: &'a IndexFile,
     leaf: u32,
-    block: Block,
+    block: Arc<Block>,
     at: usize,
     keep: Keep,
 }
@@ -84,11 +86,11 @@ impl<'a> Entries<'a> {
     }
 }
 
-fn leaf(file: &IndexFile, number: u32, keep: Keep) -> Result<Block, Unusable> {
+fn leaf(file: &IndexFile, number: u32, keep: Keep) -> Result<Arc<Block>, Unusable> {
     let number = file.first_leaf() + u64::from(number);
     match keep {
         Keep::Yes => file.block(number, Use::Node),
-        Keep::No => file.read(number, Use::Node),
+        Keep::No => file.read(number, Use::Node).map(Arc::new),
     }
 }
 

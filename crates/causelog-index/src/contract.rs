@@ -18,6 +18,7 @@ use crate::IndexError;
 /// - Readers ask concurrently, from other threads, *as of* the position that was published when they asked:
 ///   events at or after it must not show, whatever has been applied meanwhile.
 /// - Nothing is promised to be durable: what the log does not confirm is reset and applied again from 0.
+/// - An `as_of` beyond the watermark means all there is. Streams and ids may be asked for twice in one question.
 /// - No method calls back, and none holds a lock when it returns.
 pub trait Index: Send + Sync + 'static {
     /// Up to where the index has been applied; `None` when it is empty.
@@ -60,7 +61,8 @@ pub trait Index: Send + Sync + 'static {
     /// The backend cannot.
     fn select(&self, selection: &Selection<'_>) -> Result<Vec<IndexEntry>, IndexError>;
 
-    /// The next events caused by one, from a position on, at most `limit`; fewer only when there are no more.
+    /// The next events caused by one, from a position on, at most `limit`, which is at least 1; fewer only when there
+    /// are no more.
     ///
     /// # Errors
     /// The backend cannot.

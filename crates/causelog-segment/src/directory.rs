@@ -205,8 +205,7 @@ impl NamedFile {
 
     /// Its first `bytes` as they stand in memory, where the storage maps files and can map this one. Asked only of what
     /// is not changed any more.
-    #[must_use]
-    pub fn map(&self, bytes: u64) -> Option<Mapped> {
+    pub(crate) fn map(&self, bytes: u64) -> Option<Mapped> {
         self.file.map(bytes).unwrap_or_else(|error| {
             tracing::debug!(file = self.path, %error, "it is not mapped, but read");
             None

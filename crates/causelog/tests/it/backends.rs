@@ -10,7 +10,7 @@ use crate::helpers::{Lab, options};
 /// Which index answers.
 pub(crate) enum Backend {
     Default,
-    /// The same, with files mapped.
+    /// The same, with sealed segments mapped.
     Mapped,
     Memory,
     /// A database on a disk of its own, which ends as the store's does.

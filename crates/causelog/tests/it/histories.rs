@@ -380,7 +380,7 @@ proptest! {
         check_history(Backend::Default, steps)?;
     }
 
-    /// The same with sealed segments and index files mapped.
+    /// The same with sealed segments mapped.
     ///
     /// Spec: REGION-5, READ-4, READ-5, READ-7
     #[test]
