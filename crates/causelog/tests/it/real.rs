@@ -243,7 +243,9 @@ fn a_name_that_is_taken_holds_up_no_other_index_file() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("events");
     let store = options().open(&path).unwrap();
-    (0..3).for_each(|_| drop(fill_segment(&store)));
+    for _ in 0..3 {
+        fill_segment(&store);
+    }
     let end = store.end().position.0;
     store.close().unwrap();
     let indexes = || names_in(&path).into_iter().filter(|name| name.ends_with(".idx")).collect::<Vec<_>>();
@@ -252,7 +254,9 @@ fn a_name_that_is_taken_holds_up_no_other_index_file() {
     fs::create_dir(path.join(&taken)).unwrap();
 
     let store = options().open(&path).unwrap();
-    (0..20).for_each(|_| drop(fill_segment(&store)));
+    for _ in 0..20 {
+        fill_segment(&store);
+    }
     let expected = all(&store);
     store.close().unwrap();
     let behind = |name: &String| name[..20].parse::<u64>().unwrap() >= end;
