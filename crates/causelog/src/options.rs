@@ -64,10 +64,10 @@ impl Options {
 
     /// Whether sealed segments are mapped into memory, and not read: not, unless given.
     ///
-    /// Events that stand apart come about three times as fast, and a scan a third faster; the pages count as the
-    /// process's memory while the system keeps them. The price: where the device fails under a mapped page, or another
-    /// program cuts a file, the system ends the process (`SIGBUS`) where a read would have been an error. Nothing that
-    /// was appended is lost by that.
+    /// Streams and scans give about a quarter more events a second; the pages count as the process's memory while the
+    /// system keeps them. The price: where the device fails under a mapped page, or another program cuts a file, the
+    /// system ends the process (`SIGBUS`) where a read would have been an error. Nothing that was appended is lost by
+    /// that.
     pub fn maps(self, maps: bool) -> Self {
         Self { maps, ..self }
     }
